@@ -1,0 +1,223 @@
+//! Errors that say what was being done, to what, and why it failed.
+//!
+//! An error is plain data: no heap, no formatting until someone prints it. Whoever does the I/O classifies its failure
+//! once, into an [`ErrorKind`]; everything after that goes by the kind and never looks at the system's number.
+
+use core::convert::Infallible;
+use core::fmt;
+use core::net::SocketAddr;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// What an error means for the channel it came from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ErrorKind {
+    /// Nothing to receive, or no room to send, right now. Most operations report this as a value instead.
+    WouldBlock,
+    /// A signal came; the same call may be made again.
+    Interrupted,
+    /// The connection attempt goes on; its end is told by [`handle_connect`](crate::Dispatcher::handle_connect).
+    InProgress,
+    /// The connection is over: reset, broken pipe, timed out, unreachable, refused.
+    Disconnected,
+    /// The system has no more descriptors, buffers or memory for now.
+    Exhausted,
+    /// The descriptor is not open, or not the kind that the operation needs.
+    BadDescriptor,
+    /// A table, buffer or outbox of fixed size has no room left.
+    Full,
+    /// The [`Key`](crate::Key) names a channel that is closed.
+    Stale,
+    /// The operation does not exist here: for this state of the channel, or on this network.
+    Unsupported,
+    /// An argument makes no sense: an address that does not parse, a descriptor past a set's size.
+    Invalid,
+    /// A handler's own failure; see [`Error::user`].
+    User,
+    /// Anything else the system said.
+    Other,
+}
+
+/// What failed, on what, and why.
+///
+/// Prints as one line: what was being done, to what, the reason, and the system's number where there is one.
+///
+/// ```
+/// use stheno_core::{Error, ErrorKind};
+/// let why = Error::new(ErrorKind::Other, "address already in use").with_code(98).doing("bind");
+/// assert_eq!(why.to_string(), "bind: address already in use (os error 98)");
+/// assert_eq!(Error::user("no such room", 7).to_string(), "no such room (7)");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Error {
+    text: &'static str,
+    doing: &'static str,
+    code: i32,
+    kind: ErrorKind,
+    subject: Subject,
+}
+
+/// What an operation was done to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Nothing,
+    Descriptor(i32),
+    Address(SocketAddr),
+    /// The end of a text of which the beginning may be cut off.
+    Text {
+        bytes: [u8; Error::TEXT],
+        len: u8,
+        cut: bool,
+    },
+}
+
+impl Error {
+    /// How many bytes of a name [`on_text`](Self::on_text) keeps: its last ones.
+    pub const TEXT: usize = 46;
+
+    /// An error of this kind, with the reason in words.
+    pub const fn new(kind: ErrorKind, text: &'static str) -> Self {
+        Self { text, doing: "", code: 0, kind, subject: Subject::Nothing }
+    }
+
+    /// A handler's own failure: a text, and a number of the program's choice.
+    ///
+    /// Returned from a handler it becomes [`handle_error`](crate::Dispatcher::handle_error) on that channel alone.
+    pub const fn user(text: &'static str, code: i32) -> Self {
+        Self { text, doing: "", code, kind: ErrorKind::User, subject: Subject::Nothing }
+    }
+
+    /// The same error with the system's number, which core hands on and never looks at.
+    #[must_use]
+    pub const fn with_code(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The same error, saying what was being done; the first word said stays.
+    #[must_use]
+    pub const fn doing(mut self, what: &'static str) -> Self {
+        if self.doing.is_empty() {
+            self.doing = what;
+        }
+        self
+    }
+
+    /// The same error, saying which descriptor it was done to.
+    #[must_use]
+    pub const fn on_descriptor(mut self, number: i32) -> Self {
+        self.subject = Subject::Descriptor(number);
+        self
+    }
+
+    /// The same error, saying which address it was done to.
+    #[must_use]
+    pub const fn on_address(mut self, address: SocketAddr) -> Self {
+        self.subject = Subject::Address(address);
+        self
+    }
+
+    /// The same error, naming what it was done to; of a long name the last [`TEXT`](Self::TEXT) bytes are kept.
+    #[must_use]
+    pub fn on_text(mut self, name: &str) -> Self {
+        let mut from = name.len().saturating_sub(Self::TEXT);
+        while !name.is_char_boundary(from) {
+            from += 1;
+        }
+        let kept = name.get(from..).unwrap_or_default().as_bytes();
+        let mut bytes = [0; Self::TEXT];
+        for (to, byte) in bytes.iter_mut().zip(kept) {
+            *to = *byte;
+        }
+        self.subject = Subject::Text { bytes, len: kept.len() as u8, cut: from > 0 };
+        self
+    }
+
+    /// What it means for the channel.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The system's number (errno), or the user's own; 0 where there is none.
+    #[doc(alias = "errno")]
+    pub const fn code(&self) -> i32 {
+        self.code
+    }
+
+    /// The reason in words, without what was being done.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.doing)?;
+        let mut between = if self.doing.is_empty() { "" } else { " " };
+        match &self.subject {
+            Subject::Nothing => {}
+            Subject::Descriptor(number) => write!(f, "{between}descriptor {number}")?,
+            Subject::Address(address) => write!(f, "{between}{address}")?,
+            Subject::Text { bytes, len, cut } => {
+                let name = bytes.get(..usize::from(*len)).and_then(|kept| core::str::from_utf8(kept).ok());
+                write!(f, "{between}{}{}", if *cut { "…" } else { "" }, name.unwrap_or("?"))?;
+            }
+        }
+        if !(self.doing.is_empty() && self.subject == Subject::Nothing) {
+            between = ": ";
+        }
+        write!(f, "{between}{}", self.text)?;
+        match (self.code, self.kind) {
+            (0, _) => Ok(()),
+            (code, ErrorKind::User) => write!(f, " ({code})"),
+            (code, _) => write!(f, " (os error {code})"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self})", self.kind)
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// So that an address that needs no parsing can stand where one that does is asked for.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn says_what_was_done_to_what_and_why() {
+        let why = Error::new(ErrorKind::Disconnected, "connection refused").with_code(111);
+        assert_eq!(why.to_string(), "connection refused (os error 111)");
+        let at = SocketAddr::from(([127, 0, 0, 1], 7));
+        assert_eq!(
+            why.doing("connect").on_address(at).to_string(),
+            "connect 127.0.0.1:7: connection refused (os error 111)"
+        );
+        assert_eq!(
+            why.doing("recv").on_descriptor(5).doing("send").to_string(),
+            "recv descriptor 5: connection refused (os error 111)"
+        );
+        assert_eq!(std::format!("{why:?}"), "Disconnected(connection refused (os error 111))");
+    }
+
+    #[test]
+    fn long_names_keep_their_end() {
+        let why = Error::new(ErrorKind::Other, "no").doing("bind");
+        assert_eq!(why.on_text("unix:/s").to_string(), "bind unix:/s: no");
+        let long = "ä".repeat(60);
+        assert_eq!(why.on_text(&long).to_string(), std::format!("bind …{}: no", "ä".repeat(23)));
+    }
+}

@@ -1,0 +1,228 @@
+//! Nets made of other nets.
+
+use crate::net::{Datagram, Half, Kind, Received};
+use crate::{Error, Net, Result, State};
+
+/// A net that stands on another and changes some of what it does.
+///
+/// Whoever implements `Layer` names the net below and overrides what is to be different; the rest is handed down, and
+/// the result is a [`Net`] like any other. Sockets and addresses are those of the net below, so every backend that knows
+/// them knows the layer's too. The [`Net`] trait says what each operation owes.
+///
+/// ```
+/// use stheno_core::{Layer, Net, Received, Result};
+///
+/// /// Counts the bytes that come in.
+/// struct Counted<N> { below: N, received: u64 }
+///
+/// impl<N: Net> Layer for Counted<N> {
+///     type Below = N;
+///     fn below(&self) -> &N { &self.below }
+///     fn below_mut(&mut self) -> &mut N { &mut self.below }
+///
+///     fn recv(&mut self, socket: &mut N::Socket, into: &mut [u8]) -> Result<Received> {
+///         let received = self.below.recv(socket, into)?;
+///         if let Received::Data(n) = received { self.received += n as u64; }
+///         Ok(received)
+///     }
+/// }
+/// # fn is_a_net<N: Net>() {}
+/// # fn check<N: Net>() { is_a_net::<Counted<N>>() }
+/// ```
+#[allow(missing_docs)] // each method is the one of the same name in `Net`
+pub trait Layer {
+    /// The net that this one stands on.
+    type Below: Net;
+
+    /// The net below.
+    fn below(&self) -> &Self::Below;
+    /// The net below, to be used.
+    fn below_mut(&mut self) -> &mut Self::Below;
+
+    fn socket(&mut self, kind: Kind, like: &<Self::Below as Net>::Address) -> Result<<Self::Below as Net>::Socket> {
+        self.below_mut().socket(kind, like)
+    }
+    fn set_reuse_address(&mut self, socket: &mut <Self::Below as Net>::Socket) -> Result<()> {
+        self.below_mut().set_reuse_address(socket)
+    }
+    fn bind(&mut self, socket: &mut <Self::Below as Net>::Socket, at: &<Self::Below as Net>::Address) -> Result<()> {
+        self.below_mut().bind(socket, at)
+    }
+    fn listen(&mut self, socket: &mut <Self::Below as Net>::Socket, backlog: u32) -> Result<()> {
+        self.below_mut().listen(socket, backlog)
+    }
+    fn connect(&mut self, socket: &mut <Self::Below as Net>::Socket, to: &<Self::Below as Net>::Address) -> Result<()> {
+        self.below_mut().connect(socket, to)
+    }
+    #[allow(clippy::type_complexity)]
+    fn accept(
+        &mut self,
+        socket: &mut <Self::Below as Net>::Socket,
+    ) -> Result<Option<(<Self::Below as Net>::Socket, <Self::Below as Net>::Address)>> {
+        self.below_mut().accept(socket)
+    }
+    fn recv(&mut self, socket: &mut <Self::Below as Net>::Socket, into: &mut [u8]) -> Result<Received> {
+        self.below_mut().recv(socket, into)
+    }
+    /// By default two plain [`recv`](Self::recv) targets of which the first with room is used, so that a layer that
+    /// changes `recv` changes this too.
+    fn recv_vectored(&mut self, socket: &mut <Self::Below as Net>::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
+        let [first, second] = into;
+        self.recv(socket, if first.is_empty() { second } else { first })
+    }
+    fn recv_urgent(&mut self, socket: &mut <Self::Below as Net>::Socket) -> Result<Option<u8>> {
+        self.below_mut().recv_urgent(socket)
+    }
+    fn recv_from(
+        &mut self,
+        socket: &mut <Self::Below as Net>::Socket,
+        into: &mut [u8],
+    ) -> Result<Option<Datagram<<Self::Below as Net>::Address>>> {
+        self.below_mut().recv_from(socket, into)
+    }
+    fn send(&mut self, socket: &mut <Self::Below as Net>::Socket, from: &[u8]) -> Result<Option<usize>> {
+        self.below_mut().send(socket, from)
+    }
+    /// By default a plain [`send`](Self::send) of the first slice that holds anything, so that a layer that changes
+    /// `send` changes this too.
+    fn send_vectored(&mut self, socket: &mut <Self::Below as Net>::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
+        let [first, second] = from;
+        self.send(socket, if first.is_empty() { second } else { first })
+    }
+    fn send_urgent(&mut self, socket: &mut <Self::Below as Net>::Socket, byte: u8) -> Result<bool> {
+        self.below_mut().send_urgent(socket, byte)
+    }
+    fn send_to(
+        &mut self,
+        socket: &mut <Self::Below as Net>::Socket,
+        from: &[u8],
+        to: &<Self::Below as Net>::Address,
+    ) -> Result<bool> {
+        self.below_mut().send_to(socket, from, to)
+    }
+    fn shutdown(&mut self, socket: &mut <Self::Below as Net>::Socket, half: Half) -> Result<()> {
+        self.below_mut().shutdown(socket, half)
+    }
+    fn take_error(&mut self, socket: &mut <Self::Below as Net>::Socket) -> Result<Option<Error>> {
+        self.below_mut().take_error(socket)
+    }
+    fn state(&mut self, socket: &<Self::Below as Net>::Socket) -> Result<State> {
+        self.below_mut().state(socket)
+    }
+    fn local_address(&self, socket: &<Self::Below as Net>::Socket) -> Result<<Self::Below as Net>::Address> {
+        self.below().local_address(socket)
+    }
+    fn peer_address(&self, socket: &<Self::Below as Net>::Socket) -> Result<<Self::Below as Net>::Address> {
+        self.below().peer_address(socket)
+    }
+    fn close(&mut self, socket: <Self::Below as Net>::Socket) {
+        self.below_mut().close(socket);
+    }
+}
+
+impl<L: Layer> Net for L {
+    type Socket = <L::Below as Net>::Socket;
+    type Address = <L::Below as Net>::Address;
+
+    fn describe(code: i32) -> &'static str {
+        L::Below::describe(code)
+    }
+    fn socket(&mut self, kind: Kind, like: &Self::Address) -> Result<Self::Socket> {
+        Layer::socket(self, kind, like)
+    }
+    fn set_reuse_address(&mut self, socket: &mut Self::Socket) -> Result<()> {
+        Layer::set_reuse_address(self, socket)
+    }
+    fn bind(&mut self, socket: &mut Self::Socket, at: &Self::Address) -> Result<()> {
+        Layer::bind(self, socket, at)
+    }
+    fn listen(&mut self, socket: &mut Self::Socket, backlog: u32) -> Result<()> {
+        Layer::listen(self, socket, backlog)
+    }
+    fn connect(&mut self, socket: &mut Self::Socket, to: &Self::Address) -> Result<()> {
+        Layer::connect(self, socket, to)
+    }
+    fn accept(&mut self, socket: &mut Self::Socket) -> Result<Option<(Self::Socket, Self::Address)>> {
+        Layer::accept(self, socket)
+    }
+    fn recv(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Received> {
+        Layer::recv(self, socket, into)
+    }
+    fn recv_vectored(&mut self, socket: &mut Self::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
+        Layer::recv_vectored(self, socket, into)
+    }
+    fn recv_urgent(&mut self, socket: &mut Self::Socket) -> Result<Option<u8>> {
+        Layer::recv_urgent(self, socket)
+    }
+    fn recv_from(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Option<Datagram<Self::Address>>> {
+        Layer::recv_from(self, socket, into)
+    }
+    fn send(&mut self, socket: &mut Self::Socket, from: &[u8]) -> Result<Option<usize>> {
+        Layer::send(self, socket, from)
+    }
+    fn send_vectored(&mut self, socket: &mut Self::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
+        Layer::send_vectored(self, socket, from)
+    }
+    fn send_urgent(&mut self, socket: &mut Self::Socket, byte: u8) -> Result<bool> {
+        Layer::send_urgent(self, socket, byte)
+    }
+    fn send_to(&mut self, socket: &mut Self::Socket, from: &[u8], to: &Self::Address) -> Result<bool> {
+        Layer::send_to(self, socket, from, to)
+    }
+    fn shutdown(&mut self, socket: &mut Self::Socket, half: Half) -> Result<()> {
+        Layer::shutdown(self, socket, half)
+    }
+    fn take_error(&mut self, socket: &mut Self::Socket) -> Result<Option<Error>> {
+        Layer::take_error(self, socket)
+    }
+    fn state(&mut self, socket: &Self::Socket) -> Result<State> {
+        Layer::state(self, socket)
+    }
+    fn local_address(&self, socket: &Self::Socket) -> Result<Self::Address> {
+        Layer::local_address(self, socket)
+    }
+    fn peer_address(&self, socket: &Self::Socket) -> Result<Self::Address> {
+        Layer::peer_address(self, socket)
+    }
+    fn close(&mut self, socket: Self::Socket) {
+        Layer::close(self, socket);
+    }
+}
+
+/// A net together with state that handlers share: a room, a pool, counters.
+///
+/// Handlers reach the state through their channel: [`channel.net().shared`](crate::Io::net).
+///
+/// ```
+/// use stheno_core::{Dispatcher, Channel, Net, Result, With};
+/// struct Door;
+/// impl<N: Net> Dispatcher<With<N, u32>> for Door {
+///     fn handle_read(&mut self, channel: &mut Channel<'_, With<N, u32>, Self>) -> Result<()> {
+///         channel.net().shared += 1;
+///         Ok(())
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Default, Debug)]
+pub struct With<N, S> {
+    /// The net that does the I/O.
+    pub below: N,
+    /// What the handlers share.
+    pub shared: S,
+}
+
+impl<N: Net, S> Layer for With<N, S> {
+    type Below = N;
+    fn below(&self) -> &N {
+        &self.below
+    }
+    fn below_mut(&mut self) -> &mut N {
+        &mut self.below
+    }
+    fn recv_vectored(&mut self, socket: &mut N::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
+        self.below.recv_vectored(socket, into)
+    }
+    fn send_vectored(&mut self, socket: &mut N::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
+        self.below.send_vectored(socket, from)
+    }
+}
