@@ -155,10 +155,14 @@ mod tests {
     #[test]
     fn an_interrupted_look_is_taken_again() {
         let mut tries = 0;
-        let found = wait_out(Some(Duration::ZERO), || Instant::NEVER, |_| {
-            tries += 1;
-            if tries < 3 { Err(INTERRUPTED) } else { Ok(0) }
-        });
+        let found = wait_out(
+            Some(Duration::ZERO),
+            || Instant::NEVER,
+            |_| {
+                tries += 1;
+                if tries < 3 { Err(INTERRUPTED) } else { Ok(0) }
+            },
+        );
         assert_eq!((found, tries), (Ok(0), 3));
     }
 }

@@ -1,23 +1,46 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
-//! x
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
+
 pub mod backend;
+pub mod buffer;
+mod channel;
+mod deadline;
+mod diagnostics;
+mod dispatcher;
 mod error;
+mod event_loop;
+mod firing;
+pub mod imply;
 mod interest;
+mod io;
 mod key;
 mod layer;
 pub mod net;
+mod outbox;
+mod slot;
 mod state;
 pub mod storage;
 mod time;
+#[cfg(target_has_atomic = "8")]
+pub mod waker;
+
 pub use backend::{Backend, Fired, Open};
+pub use buffer::Buffer;
+pub use channel::{Channel, Guest};
+pub use dispatcher::{Dispatcher, Reason};
 pub use error::{Error, ErrorKind, Result};
+pub use event_loop::{EventLoop, Turn};
 pub use interest::{Interest, Readiness};
+pub use io::Io;
 pub use key::Key;
 pub use layer::{Layer, With};
 pub use net::{Datagram, Half, Kind, Net, Received};
+pub use outbox::Outbox;
+pub use slot::Slot;
 pub use state::{Shut, State};
 pub use storage::Storage;
 pub use time::Instant;

@@ -54,10 +54,7 @@ impl State {
 
     /// Whether something can be received or a caller accepted, once it is there.
     pub const fn can_read(self) -> bool {
-        matches!(
-            self,
-            Self::Open(Shut::Neither | Shut::Write) | Self::Draining | Self::Datagram | Self::Listening
-        )
+        matches!(self, Self::Open(Shut::Neither | Shut::Write) | Self::Draining | Self::Datagram | Self::Listening)
     }
 
     /// Whether something can be sent, once there is room.

@@ -1,0 +1,227 @@
+//! A FIFO of bytes in fixed memory.
+//!
+//! The memory is a ring: bytes are received into the free part and sent from the filled part where they lie, and never
+//! moved. Either part may wrap around the end of the memory and is then two slices, which one vectored system call can
+//! take. When the last byte leaves, the ring begins at its start again, so that a request and its answer fit in one slice.
+
+/// A FIFO of bytes over memory of any kind: `[u8; 512]`, `&mut [u8]`, `Box<[u8]>`, `heapless` or `Vec` of a given length.
+///
+/// Holds at most [`capacity`](Self::capacity) bytes (rule 8: bounded) and never allocates. Every method costs O(1), or
+/// O(bytes) where bytes are copied.
+///
+/// ```
+/// use stheno_core::Buffer;
+/// let mut buffer = Buffer::new([0; 8]);
+/// assert_eq!(buffer.push(b"abcdef"), 6);
+/// buffer.consume(4);
+/// assert_eq!(buffer.push(b"ghijkl"), 6, "wraps without moving");
+/// assert_eq!(buffer.filled(), [&b"efgh"[..], b"ijkl"]);
+/// assert!(buffer.is_full());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Buffer<S> {
+    memory: S,
+    start: usize,
+    len: usize,
+}
+
+impl<const N: usize> Default for Buffer<[u8; N]> {
+    fn default() -> Self {
+        Self::new([0; N])
+    }
+}
+
+impl<S> Buffer<S> {
+    /// An empty buffer over this memory; what the memory holds now does not matter.
+    pub const fn new(memory: S) -> Self {
+        Self { memory, start: 0, len: 0 }
+    }
+
+    /// How many bytes wait.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets what waits.
+    pub const fn clear(&mut self) {
+        self.start = 0;
+        self.len = 0;
+    }
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
+    /// How many bytes fit in all.
+    pub fn capacity(&self) -> usize {
+        self.memory.as_ref().len()
+    }
+
+    /// How many more bytes fit now.
+    pub fn room(&self) -> usize {
+        self.capacity() - self.len
+    }
+
+    /// Whether nothing more fits.
+    pub fn is_full(&self) -> bool {
+        self.room() == 0
+    }
+
+    /// What waits, oldest first: the second slice is empty unless the bytes wrap around the end of the memory.
+    pub fn filled(&self) -> [&[u8]; 2] {
+        let memory = self.memory.as_ref();
+        let end = self.start + self.len;
+        match end.checked_sub(memory.len()) {
+            Some(wrapped) => [slice(memory, self.start, memory.len()), slice(memory, 0, wrapped)],
+            None => [slice(memory, self.start, end), &[]],
+        }
+    }
+
+    /// The free memory, in the order in which it will be filled; see [`commit`](Self::commit).
+    pub fn free(&mut self) -> [&mut [u8]; 2] {
+        let (start, len) = (self.start, self.len);
+        let memory = self.memory.as_mut();
+        match (start + len).checked_sub(memory.len()) {
+            Some(wrapped) => [memory.get_mut(wrapped..start).unwrap_or_default(), &mut []],
+            None => {
+                let (front, back) = memory.split_at_mut_checked(start + len).unwrap_or_default();
+                [back, front.get_mut(..start).unwrap_or_default()]
+            }
+        }
+    }
+
+    /// Says that the first `n` bytes of [`free`](Self::free) hold data now; no more than there was room for.
+    pub fn commit(&mut self, n: usize) {
+        self.len += n.min(self.room());
+    }
+
+    /// Says that the first `n` bytes of [`filled`](Self::filled) are done with; no more than there are.
+    pub fn consume(&mut self, n: usize) {
+        let n = n.min(self.len);
+        self.len -= n;
+        let capacity = self.capacity();
+        self.start += n;
+        if self.start >= capacity {
+            self.start -= capacity;
+        }
+        if self.len == 0 {
+            self.start = 0;
+        }
+    }
+
+    /// Copies in as much as fits and says how much that was.
+    #[must_use = "what did not fit is not in the buffer"]
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(self.room());
+        let mut rest = bytes.get(..n).unwrap_or_default();
+        for free in self.free() {
+            let (now, later) = rest.split_at(rest.len().min(free.len()));
+            for (to, from) in free.iter_mut().zip(now) {
+                *to = *from;
+            }
+            rest = later;
+        }
+        self.len += n;
+        n
+    }
+
+    /// Copies out as much as fits into `into`, takes it off the front, and says how much that was.
+    pub fn pop(&mut self, into: &mut [u8]) -> usize {
+        let mut n = 0;
+        for filled in self.filled() {
+            for (to, from) in into.get_mut(n..).unwrap_or_default().iter_mut().zip(filled) {
+                *to = *from;
+                n += 1;
+            }
+        }
+        self.consume(n);
+        n
+    }
+}
+
+fn slice(memory: &[u8], from: usize, to: usize) -> &[u8] {
+    memory.get(from..to).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::collections::VecDeque;
+    use std::vec::Vec;
+
+    fn content<S: AsRef<[u8]> + AsMut<[u8]>>(buffer: &Buffer<S>) -> Vec<u8> {
+        buffer.filled().concat()
+    }
+
+    /// Every sequence of six operations out of pushes and pops of 0 to 4 bytes, against a `VecDeque`.
+    #[test]
+    fn agrees_with_a_queue_in_every_short_history() {
+        const OPERATIONS: u32 = 10;
+        const DEPTH: u32 = 6;
+        for capacity in 0..=4 {
+            for history in 0..OPERATIONS.pow(DEPTH) {
+                let mut memory = [0; 4];
+                let mut buffer = Buffer::new(&mut memory[..capacity]);
+                let (mut model, mut next, mut rest) = (VecDeque::new(), 0_u8, history);
+                for _ in 0..DEPTH {
+                    let (pops, amount) = (rest % OPERATIONS / 5 == 1, (rest % 5) as usize);
+                    rest /= OPERATIONS;
+                    let mut bytes = [0; 4];
+                    if pops {
+                        let n = buffer.pop(&mut bytes[..amount]);
+                        assert_eq!(n, amount.min(model.len()));
+                        assert!(model.drain(..n).eq(bytes[..n].iter().copied()));
+                    } else {
+                        bytes = core::array::from_fn(|i| next.wrapping_add(i as u8));
+                        let n = buffer.push(&bytes[..amount]);
+                        assert_eq!(n, amount.min(capacity - model.len()));
+                        model.extend(&bytes[..n]);
+                        next = next.wrapping_add(n as u8);
+                    }
+                    assert!(model.iter().eq(buffer.filled().into_iter().flatten()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn free_and_filled_are_the_whole_memory_at_every_position() {
+        for start in 0..5 {
+            for len in 0..=5 {
+                let mut buffer = Buffer { memory: [0_u8; 5], start, len };
+                let filled: usize = buffer.filled().iter().map(|slice| slice.len()).sum();
+                let free: usize = buffer.free().iter().map(|slice| slice.len()).sum();
+                assert_eq!((filled, free), (len, 5 - len), "start {start}, len {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn receives_into_the_free_part_where_it_lies() {
+        let mut buffer = Buffer::new([0; 4]);
+        assert_eq!(buffer.push(b"abc"), 3);
+        buffer.consume(2);
+        let [first, second] = buffer.free();
+        first.copy_from_slice(b"d");
+        second.copy_from_slice(b"ef");
+        buffer.commit(3);
+        assert_eq!(content(&buffer), b"cdef");
+        buffer.commit(1);
+        assert_eq!(buffer.len(), 4, "no more than there is room for");
+        buffer.consume(9);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.free()[0].len(), 4, "an empty buffer is whole again");
+    }
+
+    #[test]
+    fn clear_forgets() {
+        let mut buffer = Buffer::<[u8; 3]>::default();
+        assert_eq!(buffer.push(b"xyz!"), 3);
+        buffer.clear();
+        assert_eq!((buffer.len(), buffer.room(), buffer.capacity()), (0, 3, 3));
+    }
+}

@@ -1,0 +1,156 @@
+//! The user's object: what a channel wants, and what it does when something happens.
+
+use crate::io::Unhandled;
+use crate::{Channel, Error, Guest, Net, Result, State, diagnostics};
+
+/// Why a channel was closed by something else than the program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The peer has finished, and everything it sent has been read.
+    End,
+    /// The connection broke: reset, timed out, or nobody there to send to.
+    Disconnected(Error),
+    /// An error that `handle_error` did not take upon itself.
+    Error(Error),
+}
+
+impl core::fmt::Display for Reason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::End => f.write_str("end of stream"),
+            Self::Disconnected(why) | Self::Error(why) => why.fmt(f),
+        }
+    }
+}
+
+/// What a channel wants, and what it does when something happens.
+///
+/// Every method has a default, and the defaults are asyncore's: both predicates are true, an event that is not handled is
+/// logged (and then not told again, so that nothing spins), an error is logged and closes the channel.
+///
+/// `N` is the net, `T` what the loop's table holds: usually the type itself, often an enum whose variants are the kinds of
+/// channel a program has. A variant's own type then implements `Dispatcher<N, TheEnum>`.
+///
+/// # Handlers
+///
+/// A handler may do anything, to its own channel and to any other: send, close, adopt, dial out. What it returns as an
+/// error comes back as [`handle_error`](Self::handle_error) on its own channel, and harms no other (rule 7). That the
+/// channel's own connection broke is not such an error: it is told as [`handle_close`](Self::handle_close), also where a
+/// handler passes it on with `?`.
+///
+/// Within one firing handlers run in the order connect, read, write, expt, close, each only if the channel still lives and
+/// its predicate still says so (rule 1).
+///
+/// ```
+/// use stheno_core::{Buffer, Channel, Dispatcher, Net, Result};
+///
+/// /// Sends back what it receives, and never holds more than 512 bytes.
+/// #[derive(Default)]
+/// struct Echo(Buffer<[u8; 512]>);
+///
+/// impl<N: Net> Dispatcher<N> for Echo {
+///     fn readable(&self) -> bool { !self.0.is_full() }
+///     fn writable(&self) -> bool { !self.0.is_empty() }
+///
+///     fn handle_read(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
+///         channel.recv_into(&mut self.0)?;
+///         Ok(())
+///     }
+///
+///     fn handle_write(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
+///         let sent = channel.send_vectored(self.0.filled())?;
+///         self.0.consume(sent);
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Dispatcher<N: Net, T = Self> {
+    /// Whether the channel wants to be told of data, callers and the end of the stream.
+    ///
+    /// Asked after a handler of the channel ran, after it was [touched](crate::Io::touch), and before each step; never
+    /// for a channel that nothing happened to.
+    fn readable(&self) -> bool {
+        true
+    }
+
+    /// Whether the channel wants to be told of room to send. While connecting, the loop wants to know whatever this says.
+    fn writable(&self) -> bool {
+        true
+    }
+
+    /// The connection is made. The channel is connected already.
+    #[doc(alias = "handle_connect_event")]
+    fn handle_connect(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        channel.unhandled(Unhandled::Connect);
+        Ok(())
+    }
+
+    /// Callers wait. Accepts one and hands it to [`handle_accepted`](Self::handle_accepted); the loop calls this again
+    /// while callers are left, within its budget.
+    fn handle_accept(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        let Some(mut guest) = channel.accept()? else { return Ok(()) };
+        let handled = self.handle_accepted(&mut guest, channel);
+        channel.hang_up(guest);
+        handled
+    }
+
+    /// A caller was accepted: [`adopt`](Channel::adopt) it, or [take](Guest::take) it elsewhere. A guest that nobody took
+    /// is hung up on.
+    fn handle_accepted(&mut self, guest: &mut Guest<N>, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        let _ = guest;
+        channel.unhandled(Unhandled::Accepted);
+        Ok(())
+    }
+
+    /// There is something to receive: data, or the end of the stream, which [`recv`](crate::Io::recv) then finds.
+    #[doc(alias = "handle_read_event")]
+    fn handle_read(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        channel.unhandled(Unhandled::Read);
+        Ok(())
+    }
+
+    /// There is room to send.
+    #[doc(alias = "handle_write_event")]
+    fn handle_write(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        channel.unhandled(Unhandled::Write);
+        Ok(())
+    }
+
+    /// There is urgent data: [`recv_urgent`](crate::Io::recv_urgent).
+    #[doc(alias = "handle_expt_event")]
+    fn handle_expt(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        channel.unhandled(Unhandled::Expt);
+        Ok(())
+    }
+
+    /// The channel has ended, not by the program's own [`close`](crate::Io::close). Told once, with the reason, and
+    /// nothing comes after it (rule 2). Its socket is beyond use; the loop closes it.
+    ///
+    /// An error returned here is logged and has no other consequence.
+    fn handle_close(&mut self, reason: Reason, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        let _ = reason;
+        channel.unhandled(Unhandled::Close);
+        Ok(())
+    }
+
+    /// Something failed on this channel: a handler, a connection attempt, a registration, an ICMP message.
+    ///
+    /// `Ok` takes the error upon itself, and the channel goes on if it can; an error closes it, with that as the reason.
+    /// The default logs, lets a datagram channel go on, and closes any other. A connection attempt that failed and a
+    /// descriptor that is not open close the channel in any case; a listener that lacks descriptors rests in any case,
+    /// and is never closed for it.
+    fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        if channel.state() == State::Datagram {
+            diagnostics::failed(channel.key(), "error", &error);
+            return Ok(());
+        }
+        diagnostics::failed(channel.key(), "error, closing the channel", &error);
+        Err(error)
+    }
+
+    /// The time that [`set_timeout`](crate::Io::set_timeout) asked for has passed.
+    fn handle_timeout(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        channel.unhandled(Unhandled::Timeout);
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! Does what the [rules](crate::imply) say: runs a channel's handlers and draws the conclusions.
+//!
+//! Everything here works on one channel that has been split out of its table. Nothing is registered, closed or freed:
+//! that is settled at the end of the turn.
+
+use crate::channel::FULL;
+use crate::imply::{Outcome, Step, Verdict, conclude, steps};
+use crate::slot::{Flags, Own};
+use crate::{
+    Channel, Dispatcher, Error, ErrorKind, Instant, Interest, Net, Readiness, Reason, Result, State, diagnostics,
+};
+
+/// How much one channel may do in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Callers that one listener accepts.
+    pub(crate) accepts: u32,
+    /// Reads of a channel that drains what its peer left.
+    pub(crate) reads: u32,
+}
+
+/// What the channel wants, as its state and its predicates have it now.
+pub(crate) fn wanted<S, T, D: Dispatcher<N, T>, N: Net>(own: &Own<S>, dispatcher: &D) -> Interest {
+    let (reads, writes) = match own.state {
+        // Rule 5: while connecting, WRITE is wanted whatever the predicate says.
+        State::Connecting => return Interest::WRITE,
+        state => (state.can_read() && dispatcher.readable(), state.can_write() && dispatcher.writable()),
+    };
+    let urgent = reads && matches!(own.state, State::Open(_));
+    Interest::READ.when(reads) | Interest::PRIORITY.when(urgent) | Interest::WRITE.when(writes)
+}
+
+/// Whether the channel wants what a step needs; asks only the predicate in question.
+fn wants<T, D: Dispatcher<N, T>, N: Net>(needs: Interest, dispatcher: &D, channel: &Channel<'_, N, T>) -> bool {
+    let (own, state) = (&channel.io.own, channel.io.own.state);
+    if needs.is_empty() {
+        return true;
+    }
+    if own.muted().intersects(needs) || own.flags.contains(Flags::RESTING) {
+        return false;
+    }
+    if needs == Interest::WRITE {
+        state.can_write() && dispatcher.writable()
+    } else {
+        state.can_read() && dispatcher.readable()
+    }
+}
+
+/// Takes every step that the readiness implies.
+pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    readiness: Readiness,
+    budget: Budget,
+) {
+    let mut left = steps(channel.io.own.state, readiness);
+    let mut taken = false;
+    while let Some(step) = left.next() {
+        if (step == Step::Otherwise && taken) || !wants(step.needs(), dispatcher, channel) {
+            continue;
+        }
+        let goes_on = match step {
+            Step::Accept => {
+                accept(dispatcher, channel, budget);
+                return;
+            }
+            Step::Read => handled(dispatcher, channel, step, budget, D::handle_read),
+            Step::Write => handled(dispatcher, channel, step, budget, D::handle_write),
+            Step::Invalid => act(dispatcher, channel, step, Outcome::Failed, Some(NOT_OPEN), budget),
+            Step::Otherwise => {
+                // Only a channel that has nothing left to read may lose its error to the question.
+                let unread = channel.io.own.state.can_read();
+                let waiting = if unread { None } else { waiting_error(channel) };
+                act(dispatcher, channel, step, Outcome::Done, waiting, budget)
+            }
+            Step::Connect | Step::TakeError | Step::Expt => match waiting_error(channel) {
+                Some(why) if step == Step::Connect => {
+                    act(dispatcher, channel, step, Outcome::Refused, Some(why), budget)
+                }
+                Some(why) => act(dispatcher, channel, step, Outcome::Disconnected, Some(why), budget),
+                None if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
+                None if step == Step::TakeError => continue,
+                None => act(dispatcher, channel, step, Outcome::Done, None, budget),
+            },
+        };
+        if !goes_on {
+            return;
+        }
+        taken = true;
+        // A handler may have changed the state, and with it what is implied.
+        left = steps(channel.io.own.state, readiness).after(step);
+    }
+}
+
+const NOT_OPEN: Error = Error::new(ErrorKind::BadDescriptor, "the descriptor is not open").doing("watch");
+
+/// The error that waits in the socket, or why it cannot be asked.
+fn waiting_error<T, N: Net>(channel: &mut Channel<'_, N, T>) -> Option<Error> {
+    channel.io.take_error().unwrap_or_else(Some)
+}
+
+/// Runs a handler and draws the conclusion from what it and the channel's I/O returned. Says whether to go on.
+pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    budget: Budget,
+    handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
+) -> bool {
+    channel.io.ledger.busy = true;
+    let returned = handler(dispatcher, channel);
+    if let Some(why) = own_failure(channel, returned)
+        && !act(dispatcher, channel, step, Outcome::Failed, Some(why), budget)
+    {
+        return false;
+    }
+    latched(dispatcher, channel, step, budget)
+}
+
+/// What a handler failed with, unless it only passed on that its own connection broke, or that its listener is starved.
+fn own_failure<T, N: Net>(channel: &Channel<'_, N, T>, returned: Result<()>) -> Option<Error> {
+    let why = returned.err()?;
+    let flags = channel.io.own.flags;
+    let passed_on = match why.kind() {
+        ErrorKind::Disconnected => {
+            flags.contains(Flags::BROKEN | Flags::SEND_BROKEN) || channel.io.own.state == State::Draining
+        }
+        ErrorKind::Exhausted => flags.contains(Flags::EXHAUSTED),
+        _ => false,
+    };
+    (!passed_on).then_some(why)
+}
+
+/// Draws the conclusion from what the channel's I/O has found since the last time.
+pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    budget: Budget,
+) -> bool {
+    let flags = &mut channel.io.own.flags;
+    let (ended, broken, send_broken) =
+        (flags.take(Flags::ENDED), flags.take(Flags::BROKEN), flags.take(Flags::SEND_BROKEN));
+    let outcome = match () {
+        () if broken => Outcome::Disconnected,
+        () if ended => Outcome::End,
+        () if send_broken => Outcome::SendBroken,
+        () => return channel.io.own.state.is_live(),
+    };
+    let why = channel.io.reason();
+    act(dispatcher, channel, step, outcome, Some(why), budget)
+}
+
+/// Does what follows from an outcome. Says whether the next step may be taken.
+fn act<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    outcome: Outcome,
+    why: Option<Error>,
+    budget: Budget,
+) -> bool {
+    let reason = match why {
+        Some(why) if outcome != Outcome::End => Reason::Disconnected(why),
+        _ => Reason::End,
+    };
+    let why = why.unwrap_or(Error::new(ErrorKind::Other, "no reason is known"));
+    match conclude(channel.io.own.state, step, outcome) {
+        Verdict::GoOn => true,
+        Verdict::Stop => false,
+        Verdict::Connected => {
+            channel.io.own.state = State::OPEN;
+            handled(dispatcher, channel, step, budget, D::handle_connect)
+        }
+        Verdict::Close => {
+            end(dispatcher, channel, reason);
+            false
+        }
+        Verdict::Error => tell(dispatcher, channel, why, false),
+        Verdict::ErrorAndClose => tell(dispatcher, channel, why, true),
+        Verdict::Drain => {
+            channel.io.own.state = State::Draining;
+            drain(dispatcher, channel, budget);
+            false
+        }
+        Verdict::Park => {
+            channel.io.own.flags |= Flags::PARKED;
+            false
+        }
+        Verdict::Rest => {
+            channel.io.rest();
+            channel.io.ledger.starved |= why.kind() == ErrorKind::Exhausted;
+            if !channel.io.own.flags.contains(Flags::TOLD) {
+                channel.io.own.flags |= Flags::TOLD;
+                // Whatever the handler makes of it, a listener is not closed for want of room (rule 6).
+                let _ = dispatcher.handle_error(why, channel);
+            }
+            false
+        }
+    }
+}
+
+/// Tells an error, and the close that follows from it. Says whether the channel goes on.
+pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    why: Error,
+    fatal: bool,
+) -> bool {
+    channel.io.ledger.busy = true;
+    match dispatcher.handle_error(why, channel) {
+        Ok(()) if !fatal => return channel.io.own.state.is_live(),
+        Ok(()) => end(dispatcher, channel, Reason::Error(why)),
+        Err(why) => end(dispatcher, channel, Reason::Error(why)),
+    }
+    false
+}
+
+/// Ends a channel that the program has not closed itself: tells it once, and nothing after that (rule 2).
+fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, reason: Reason) {
+    if !channel.io.own.state.is_live() {
+        return;
+    }
+    channel.io.close();
+    channel.io.ledger.busy = true;
+    if let Err(why) = dispatcher.handle_close(reason, channel) {
+        diagnostics::failed(channel.key(), "handle_close failed", &why);
+    }
+}
+
+/// Reads what the peer sent before the sending half broke, then closes (rule 3). What the budget does not cover is left
+/// for the next turn.
+pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    budget: Budget,
+) {
+    let reason = Reason::Disconnected(channel.io.reason());
+    for _ in 0..budget.reads {
+        if !wants(Interest::READ, dispatcher, channel) {
+            return end(dispatcher, channel, reason);
+        }
+        channel.io.own.flags.remove(Flags::RECEIVED);
+        if !handled(dispatcher, channel, Step::Read, budget, D::handle_read) {
+            return;
+        }
+        if !channel.io.own.flags.take(Flags::RECEIVED) {
+            return end(dispatcher, channel, reason);
+        }
+    }
+    let index = channel.io.index;
+    channel.io.ledger.touch(channel.io.own, index);
+}
+
+/// Accepts callers while there are any, the budget lasts, and the listener wants them.
+fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, budget: Budget) {
+    for _ in 0..budget.accepts {
+        if !wants(Interest::READ, dispatcher, channel) {
+            return;
+        }
+        if channel.io.ledger.vacancies == 0 {
+            // A table that can grow does so before the next turn; callers keep in line until then.
+            if channel.io.ledger.bounded {
+                act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(FULL.doing("accept")), budget);
+            }
+            return;
+        }
+        channel.io.own.flags.remove(Flags::ACCEPTED | Flags::EXHAUSTED);
+        channel.io.ledger.busy = true;
+        let returned = dispatcher.handle_accept(channel);
+        let starved = returned.err().filter(|why| why.kind() == ErrorKind::Exhausted);
+        if channel.io.own.flags.contains(Flags::EXHAUSTED) {
+            let why = starved.unwrap_or(Error::new(ErrorKind::Exhausted, "no resources to accept with"));
+            act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(why), budget);
+            return;
+        }
+        if let Some(why) = returned.err()
+            && !act(dispatcher, channel, Step::Accept, Outcome::Failed, Some(why), budget)
+        {
+            return;
+        }
+        if !channel.io.own.flags.contains(Flags::ACCEPTED) {
+            break;
+        }
+    }
+    channel.io.own.flags.remove(Flags::TOLD);
+}
+
+/// Tells a channel that its time has come.
+pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    budget: Budget,
+) {
+    channel.io.own.filing.deadline = Instant::NEVER;
+    let index = channel.io.index;
+    channel.io.ledger.touch(channel.io.own, index);
+    handled(dispatcher, channel, Step::Read, budget, D::handle_timeout);
+}

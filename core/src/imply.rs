@@ -1,0 +1,219 @@
+//! The rules: what readiness implies, and what follows from what came of it.
+//!
+//! Two pure functions hold all of it. [`steps`] says what a channel in some [`State`] should try, in order, when some
+//! [`Readiness`] was reported of it. [`conclude`] says what follows from the [`Outcome`] of a step. The loop does what
+//! they say and decides nothing by itself; a program with a loop of its own may do the same.
+//!
+//! The rules of the design that stand here: order (1), at most one close (2), nothing is lost (3), connect is always told
+//! (5), silence is free (6), one bad channel harms itself alone (7).
+
+use core::fmt;
+
+use crate::{Interest, Readiness, Shut, State};
+
+/// One thing to try on a channel whose readiness was reported.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Step {
+    /// The descriptor is not open: an error, then close.
+    Invalid = 1,
+    /// The connection attempt has ended; `SO_ERROR` says how.
+    Connect = 1 << 1,
+    /// Callers wait: `handle_accept`, once for each within the budget.
+    Accept = 1 << 2,
+    /// A datagram socket holds an error, which is told and harms nothing.
+    TakeError = 1 << 3,
+    /// `handle_read`.
+    Read = 1 << 4,
+    /// `handle_write`.
+    Write = 1 << 5,
+    /// Urgent data, or an error that `SO_ERROR` tells: `handle_expt` or close.
+    Expt = 1 << 6,
+    /// Nothing else wanted to know: the end of a channel that can no longer read is close; any other waits, out of the
+    /// backend's set, until its interest changes.
+    Otherwise = 1 << 7,
+}
+
+impl Step {
+    /// What the channel must want, at the moment of the step, for the step to be taken.
+    pub const fn needs(self) -> Interest {
+        match self {
+            Self::Accept | Self::Read => Interest::READ,
+            Self::Write => Interest::WRITE,
+            Self::Expt => Interest::PRIORITY,
+            Self::Invalid | Self::Connect | Self::TakeError | Self::Otherwise => Interest::NONE,
+        }
+    }
+
+    const ALL: [Self; 8] = [
+        Self::Invalid,
+        Self::Connect,
+        Self::Accept,
+        Self::TakeError,
+        Self::Read,
+        Self::Write,
+        Self::Expt,
+        Self::Otherwise,
+    ];
+}
+
+/// Steps in the order in which they are to be taken (rule 1: connect, read, write, expt, then close).
+///
+/// ```
+/// use stheno_core::imply::{steps, Step};
+/// use stheno_core::{Readiness, State};
+/// let hung_up = steps(State::OPEN, Readiness::WRITABLE | Readiness::HANGUP);
+/// assert!(hung_up.eq([Step::Read, Step::Write, Step::Otherwise]));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Steps(u8);
+
+impl Steps {
+    /// Nothing to do.
+    pub const NONE: Self = Self(0);
+
+    const fn and(self, step: Step, condition: bool) -> Self {
+        if condition { Self(self.0 | step as u8) } else { self }
+    }
+
+    /// Whether there is nothing to do.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// These steps without those that stand before `done` or are it.
+    #[must_use]
+    pub const fn after(self, done: Step) -> Self {
+        Self(self.0 & !(done as u8 | (done as u8 - 1)))
+    }
+}
+
+impl Iterator for Steps {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        let bit = self.0 & self.0.wrapping_neg();
+        self.0 &= !bit;
+        Step::ALL.into_iter().find(|step| *step as u8 == bit)
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+/// What readiness implies for a channel in this state: the steps to try, in order.
+///
+/// Each step is to be taken only if the channel still lives and, at that moment, wants what the step
+/// [needs](Step::needs). [`Step::Otherwise`] is for when none before it was taken.
+pub const fn steps(state: State, readiness: Readiness) -> Steps {
+    let nothing = Steps::NONE;
+    if readiness.is_empty() {
+        return nothing;
+    }
+    if readiness.contains(Readiness::INVALID) && !matches!(state, State::Idle | State::Closing | State::Closed) {
+        return nothing.and(Step::Invalid, true);
+    }
+    // A hang-up or an error shows itself to whoever reads: everything the peer sent first comes first (rule 3).
+    let over = readiness.intersects(Readiness::ERROR.union(Readiness::HANGUP));
+    let readable = over || readiness.contains(Readiness::READABLE);
+    let writable = over || readiness.contains(Readiness::WRITABLE);
+    let urgent = readiness.contains(Readiness::PRIORITY);
+    match state {
+        State::Idle | State::Closing | State::Closed => nothing,
+        State::Connecting => nothing.and(Step::Connect, true),
+        State::Listening => nothing.and(Step::Accept, readable).and(Step::Otherwise, over),
+        State::Datagram => nothing
+            .and(Step::TakeError, readiness.contains(Readiness::ERROR))
+            .and(Step::Read, readable)
+            .and(Step::Write, writable)
+            .and(Step::Expt, urgent)
+            .and(Step::Otherwise, over),
+        State::Draining => nothing.and(Step::Read, readable),
+        State::Open(shut) => {
+            let reads = matches!(shut, Shut::Neither | Shut::Write);
+            let writes = matches!(shut, Shut::Neither | Shut::Read);
+            nothing
+                .and(Step::Read, readable && reads)
+                .and(Step::Write, writable && writes)
+                .and(Step::Expt, urgent && reads)
+                .and(Step::Otherwise, over)
+        }
+    }
+}
+
+/// What came of a step: what the channel's own I/O returned while its handler ran, and what the handler returned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// Nothing out of the ordinary.
+    Done,
+    /// The step did not concern the channel: no error waited, nobody wanted it.
+    Nothing,
+    /// A receive found the end of the peer's stream.
+    End,
+    /// A receive, or the question for the waiting error, found the connection over.
+    Disconnected,
+    /// A send found the connection over. What the peer sent before may still be unread.
+    SendBroken,
+    /// The connection attempt failed.
+    Refused,
+    /// The handler failed, or the network in a way that is not the end of the connection.
+    Failed,
+    /// An accept lacked descriptors, memory, or a place in the table.
+    Exhausted,
+}
+
+/// What follows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Verdict {
+    /// On to the next step.
+    GoOn,
+    /// No further step this time; readiness that still holds is reported again.
+    Stop,
+    /// The channel is connected now: `handle_connect`, then whatever the readiness implies for an open channel.
+    Connected,
+    /// `handle_close`, and nothing after it.
+    Close,
+    /// `handle_error`; if that does not take it upon itself, then `handle_close`.
+    Error,
+    /// `handle_error`, then `handle_close` in any case.
+    ErrorAndClose,
+    /// Read what the peer sent before, then `handle_close`.
+    Drain,
+    /// Out of the backend's set until the interest changes.
+    Park,
+    /// The listener rests until there is room: `handle_error` once, and it is never closed for it.
+    Rest,
+}
+
+/// What follows from the outcome of a step on a channel that was, and still is, in this state.
+///
+/// A step on a channel that was closed in the meantime has no consequence: [`Verdict::Stop`].
+pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
+    match (state, step, outcome) {
+        (State::Idle, _, Outcome::Failed) => Verdict::Error,
+        (State::Idle | State::Closing | State::Closed, _, _) => Verdict::Stop,
+        (_, Step::Invalid, _) => Verdict::ErrorAndClose,
+        // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
+        (State::Connecting, _, Outcome::Done | Outcome::Nothing) => Verdict::Connected,
+        (State::Connecting, _, _) => Verdict::ErrorAndClose,
+        (State::Listening, _, Outcome::Exhausted) => Verdict::Rest,
+        (State::Open(Shut::Read | Shut::Both), Step::Otherwise, _) => Verdict::Close,
+        (_, Step::Otherwise, _) => Verdict::Park,
+        (_, _, Outcome::Done | Outcome::Nothing) => Verdict::GoOn,
+        // A datagram socket has no connection to lose: ICMP is an error and harms nothing (rule 7).
+        (State::Datagram | State::Listening, _, Outcome::End) => Verdict::GoOn,
+        (State::Datagram | State::Listening, _, _) => Verdict::Error,
+        (_, _, Outcome::End | Outcome::Disconnected | Outcome::Refused) => Verdict::Close,
+        // Rule 3: what came before is read first, if there is still a half to read from.
+        (State::Open(Shut::Neither | Shut::Write), _, Outcome::SendBroken) => Verdict::Drain,
+        (State::Draining, _, Outcome::SendBroken) => Verdict::GoOn,
+        (State::Open(Shut::Read | Shut::Both), _, Outcome::SendBroken) => Verdict::Close,
+        (State::Open(_) | State::Draining, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

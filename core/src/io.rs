@@ -1,0 +1,364 @@
+//! One channel's own I/O, and what can be said and asked of it.
+
+use core::time::Duration;
+
+use crate::buffer::Buffer;
+use crate::slot::{Flags, Ledger, NIL, Own};
+use crate::{Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, State, diagnostics};
+
+/// A channel's socket, as its handlers and its neighbours see it.
+///
+/// Operations report what happened to whoever calls them *and* to the loop: that a receive found the end, or a send the
+/// connection broken, implies `handle_close` whatever the caller makes of it (rule 2).
+///
+/// On a channel that is closed every operation is an error of kind [`Stale`](ErrorKind::Stale), and harms nothing.
+pub struct Io<'a, N: Net> {
+    pub(crate) net: &'a mut N,
+    pub(crate) own: &'a mut Own<N::Socket>,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) index: u32,
+}
+
+/// An event that a default handler met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unhandled {
+    Connect,
+    Accepted,
+    Read,
+    Write,
+    Expt,
+    Close,
+    Timeout,
+}
+
+impl<N: Net> Io<'_, N> {
+    /// The channel's name, good for as long as it lives.
+    pub fn key(&self) -> Key {
+        self.own.key(self.index)
+    }
+
+    /// Where the channel is in its life.
+    pub fn state(&self) -> State {
+        self.own.state
+    }
+
+    /// Whether the channel is connected, as asyncore's attribute of that name: true from just before `handle_connect`
+    /// until the end.
+    pub fn connected(&self) -> bool {
+        matches!(self.own.state, State::Open(_) | State::Draining)
+    }
+
+    /// Whether a connection attempt is under way.
+    pub fn connecting(&self) -> bool {
+        self.own.state == State::Connecting
+    }
+
+    /// Whether the channel listens.
+    #[doc(alias = "listening")]
+    pub fn accepting(&self) -> bool {
+        self.own.state == State::Listening
+    }
+
+    /// The net itself, for state that handlers share (see [`With`](crate::With)).
+    pub fn net(&mut self) -> &mut N {
+        self.net
+    }
+
+    /// The socket, for options that the net does not know of.
+    pub fn socket(&self) -> Result<&N::Socket> {
+        self.own.socket.as_ref().ok_or(CLOSED)
+    }
+
+    /// Where the channel's socket is.
+    #[doc(alias = "getsockname")]
+    pub fn local_address(&self) -> Result<N::Address> {
+        self.net.local_address(self.socket()?)
+    }
+
+    /// Whom the channel's socket is connected to.
+    #[doc(alias = "getpeername")]
+    #[doc(alias = "addr")]
+    pub fn peer_address(&self) -> Result<N::Address> {
+        self.net.peer_address(self.socket()?)
+    }
+
+    // Receiving.
+
+    /// Receives into `into`: so many bytes, nothing for now, or the end of the stream.
+    ///
+    /// The end implies `handle_close`, after the handler has returned.
+    pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
+        if into.is_empty() {
+            return Ok(Received::Data(0));
+        }
+        self.receive(|net, socket| net.recv(socket, into))
+    }
+
+    /// Receives into two slices, the first one first.
+    pub fn recv_vectored(&mut self, into: [&mut [u8]; 2]) -> Result<Received> {
+        if into.iter().all(|slice| slice.is_empty()) {
+            return Ok(Received::Data(0));
+        }
+        self.receive(|net, socket| net.recv_vectored(socket, into))
+    }
+
+    /// Receives into a buffer's free part, in one call, without copying.
+    ///
+    /// A buffer without room receives nothing: `Data(0)`. A channel should not be readable while its buffer is full.
+    pub fn recv_into<S: AsRef<[u8]> + AsMut<[u8]>>(&mut self, buffer: &mut Buffer<S>) -> Result<Received> {
+        let [first, second] = buffer.free();
+        let received = if second.is_empty() { self.recv(first) } else { self.recv_vectored([first, second]) }?;
+        if let Received::Data(n) = received {
+            buffer.commit(n);
+        }
+        Ok(received)
+    }
+
+    /// Receives one datagram and who sent it; `None` where none waits.
+    pub fn recv_from(&mut self, into: &mut [u8]) -> Result<Option<Datagram<N::Address>>> {
+        let (net, socket) = self.live()?;
+        let received = net.recv_from(socket, into);
+        if let Err(why) = &received {
+            self.broke(why, Flags::BROKEN);
+        }
+        received
+    }
+
+    /// Receives one urgent byte; `None` where there is none.
+    pub fn recv_urgent(&mut self) -> Result<Option<u8>> {
+        let (net, socket) = self.live()?;
+        net.recv_urgent(socket)
+    }
+
+    fn receive(&mut self, receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>) -> Result<Received> {
+        match self.own.state {
+            State::Connecting => return Ok(Received::WouldBlock),
+            State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("recv")),
+            _ => {}
+        }
+        let datagram = self.own.state == State::Datagram;
+        let (net, socket) = self.live()?;
+        let received = receive(net, socket);
+        match &received {
+            Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
+            Ok(Received::End) if !datagram => self.own.flags |= Flags::ENDED,
+            Ok(_) => {}
+            Err(why) => self.broke(why, Flags::BROKEN),
+        }
+        received
+    }
+
+    // Sending.
+
+    /// Sends as much of `from` as there is room for and says how much that was: 0 where there is none for now.
+    ///
+    /// On a datagram channel it is all or, where there is no room, nothing. To send more than there is room for, own an
+    /// [`Outbox`](crate::Outbox).
+    pub fn send(&mut self, from: &[u8]) -> Result<usize> {
+        if from.is_empty() && self.own.state != State::Datagram {
+            return Ok(0);
+        }
+        self.transmit(|net, socket| net.send(socket, from))
+    }
+
+    /// Sends from two slices, the first one first.
+    pub fn send_vectored(&mut self, from: [&[u8]; 2]) -> Result<usize> {
+        if from.iter().all(|slice| slice.is_empty()) {
+            return Ok(0);
+        }
+        self.transmit(|net, socket| net.send_vectored(socket, from))
+    }
+
+    /// Sends one datagram; `false` where there is no room for now.
+    pub fn send_to(&mut self, from: &[u8], to: &N::Address) -> Result<bool> {
+        let (net, socket) = self.live()?;
+        net.send_to(socket, from, to)
+    }
+
+    /// Sends one urgent byte; `false` where there is no room for now.
+    pub fn send_urgent(&mut self, byte: u8) -> Result<bool> {
+        let sent = self.transmit(|net, socket| Ok(net.send_urgent(socket, byte)?.then_some(1)))?;
+        Ok(sent > 0)
+    }
+
+    fn transmit(&mut self, send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>) -> Result<usize> {
+        match self.own.state {
+            State::Connecting => return Ok(0),
+            State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("send")),
+            State::Draining => return Err(self.reason().doing("send")),
+            _ => {}
+        }
+        let (net, socket) = self.live()?;
+        let sent = send(net, socket);
+        if let Err(why) = &sent {
+            self.broke(why, Flags::SEND_BROKEN);
+        }
+        Ok(sent?.unwrap_or(0))
+    }
+
+    /// Remembers that the connection is over, for the loop to draw its conclusion.
+    fn broke(&mut self, why: &Error, which: Flags) {
+        if why.kind() == ErrorKind::Disconnected && self.own.state != State::Datagram {
+            self.own.flags |= which;
+            self.own.aux = why.code().cast_unsigned();
+        }
+    }
+
+    /// The error that ended the connection.
+    pub(crate) fn reason(&self) -> Error {
+        let code = self.own.aux.cast_signed();
+        Error::new(ErrorKind::Disconnected, N::describe(code)).with_code(code)
+    }
+
+    // Setting up and ending.
+
+    /// Lets the address be bound although an earlier connection on it has not quite gone.
+    #[doc(alias = "set_reuse_addr")]
+    pub fn set_reuse_address(&mut self) -> Result<()> {
+        let (net, socket) = self.live()?;
+        net.set_reuse_address(socket)
+    }
+
+    /// Gives the socket a local address.
+    pub fn bind(&mut self, at: &N::Address) -> Result<()> {
+        let (net, socket) = self.live()?;
+        net.bind(socket, at)
+    }
+
+    /// Lets callers wait in line, at most about `backlog` of them; `handle_accepted` is told of each.
+    pub fn listen(&mut self, backlog: u32) -> Result<()> {
+        if !matches!(self.own.state, State::Idle | State::Listening) {
+            return Err(Error::new(ErrorKind::Unsupported, "the channel is connected").doing("listen"));
+        }
+        let (net, socket) = self.live()?;
+        net.listen(socket, backlog)?;
+        self.become_(State::Listening);
+        Ok(())
+    }
+
+    /// Begins to connect; `handle_connect` is told of the end, or `handle_error` of a refusal.
+    ///
+    /// On a datagram channel it names the peer, at once and without an event.
+    pub fn connect(&mut self, to: &N::Address) -> Result<()> {
+        if !matches!(self.own.state, State::Idle | State::Datagram) {
+            return Err(Error::new(ErrorKind::Unsupported, "the channel is connected or listening").doing("connect"));
+        }
+        let (net, socket) = self.live()?;
+        net.connect(socket, to)?;
+        if self.own.state == State::Idle {
+            self.become_(State::Connecting);
+        }
+        Ok(())
+    }
+
+    fn become_(&mut self, state: State) {
+        self.own.state = state;
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// Shuts one half of the connection: nothing more is received, or nothing more is sent.
+    ///
+    /// The half's events are over: `handle_read` or `handle_write` is not told any more. With both shut, only the end is
+    /// awaited.
+    pub fn shutdown(&mut self, half: Half) -> Result<()> {
+        if !matches!(self.own.state, State::Open(_) | State::Draining) {
+            return Err(NOT_CONNECTED.doing("shut down"));
+        }
+        let (net, socket) = self.live()?;
+        net.shutdown(socket, half)?;
+        let state = self.own.state.shut(half);
+        self.become_(state);
+        Ok(())
+    }
+
+    /// Takes the error that waits in the socket; the loop does so by itself where the rules ask for it.
+    pub fn take_error(&mut self) -> Result<Option<Error>> {
+        let (net, socket) = self.live()?;
+        net.take_error(socket)
+    }
+
+    /// Closes the channel: no event follows on it, `handle_close` included (rule 2).
+    ///
+    /// Legal in any handler, for any channel, any number of times. The key is stale at once; the socket itself is closed
+    /// when the turn is settled, so that no descriptor is used again within it (rule 4).
+    pub fn close(&mut self) {
+        self.ledger.close(self.own, self.index);
+    }
+
+    // Being told.
+
+    /// Has the predicates asked again, for answers that depend on something outside the channel.
+    ///
+    /// Also takes back that an event is not told because nobody handled it (rule 6). A handler's own channel is asked
+    /// again without this.
+    pub fn touch(&mut self) {
+        self.own.set_muted(Interest::NONE);
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// Has `handle_timeout` called once when this much time has passed; a later call replaces an earlier one.
+    ///
+    /// Counted from the end of the turn under way, so that it is never early (rule 9). Moving a deadline further into the
+    /// future costs one store and a look at the clock per turn.
+    pub fn set_timeout(&mut self, time: Duration) {
+        self.own.filing.deadline = Instant::from_nanos(0) + time;
+        self.own.flags |= Flags::RELATIVE;
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// Forgets the deadline.
+    pub fn clear_timeout(&mut self) {
+        self.own.filing.deadline = Instant::NEVER;
+        self.own.flags.remove(Flags::RELATIVE);
+    }
+
+    /// Whether a deadline is set.
+    pub fn has_timeout(&self) -> bool {
+        self.own.filing.deadline != Instant::NEVER
+    }
+
+    /// Asks the loop to end: `run` returns after the turn under way.
+    #[doc(alias = "ExitNow")]
+    pub fn stop(&mut self) {
+        self.ledger.stop = true;
+    }
+
+    /// The default handlers' word: logged once, and the interest dropped, so that defaults never spin (rule 6).
+    pub(crate) fn unhandled(&mut self, event: Unhandled) {
+        let (name, interest) = match event {
+            Unhandled::Connect => ("connect", Interest::NONE),
+            Unhandled::Accepted => ("accepted", Interest::READ),
+            Unhandled::Read => ("read", Interest::READ),
+            Unhandled::Write => ("write", Interest::WRITE),
+            Unhandled::Expt => ("incoming priority", Interest::PRIORITY),
+            Unhandled::Close => ("close", Interest::NONE),
+            Unhandled::Timeout => ("timeout", Interest::NONE),
+        };
+        if event != Unhandled::Accepted {
+            self.own.set_muted(self.own.muted() | interest);
+        }
+        if interest.is_empty() || self.own.flags.log_once(interest) {
+            diagnostics::unhandled(self.key(), name);
+        }
+    }
+
+    /// The net and the socket of a channel that is not closed.
+    pub(crate) fn live(&mut self) -> Result<(&mut N, &mut N::Socket)> {
+        match &mut self.own.socket {
+            Some(socket) if self.own.state.is_live() => Ok((self.net, socket)),
+            _ => Err(CLOSED),
+        }
+    }
+
+    /// A listener lays itself to rest until there is room.
+    pub(crate) fn rest(&mut self) {
+        if !self.own.flags.contains(Flags::RESTING) {
+            self.own.flags |= Flags::RESTING;
+            self.own.aux = core::mem::replace(&mut self.ledger.resting, self.index);
+        }
+    }
+}
+
+pub(crate) const CLOSED: Error = Error::new(ErrorKind::Stale, "the channel is closed");
+const NOT_CONNECTED: Error = Error::new(ErrorKind::Unsupported, "the channel is not connected");
+const _: () = assert!(NIL > i32::MAX as u32, "no slot has the index that ends a list");

@@ -1,0 +1,278 @@
+//! What the loop keeps of one channel, and of all of them together.
+
+use core::ops::{BitOr, BitOrAssign};
+
+use crate::deadline::{Filed, Filing, Queue};
+use crate::{Interest, Key, Net, State};
+
+/// The end of a list that is linked through the slots.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// One place in a loop's table: the channel's own state, and its dispatcher.
+///
+/// Opaque; programs name it only to say where a table's memory is, as in `Array<Slot<Echo, Os>, 16>`.
+///
+/// The own state is [`STATE_BYTES`](Self::STATE_BYTES) long, 48 where sockets take 8; the rest is the dispatcher, which
+/// lies inline.
+pub struct Slot<T, N: Net> {
+    pub(crate) own: Own<N::Socket>,
+    pub(crate) dispatcher: Option<T>,
+}
+
+impl<T, N: Net> Slot<T, N> {
+    /// The bytes of a slot's own state: socket, generation, links, interests and deadline, without the dispatcher.
+    pub const STATE_BYTES: usize = size_of::<Own<N::Socket>>();
+}
+
+/// A vacant slot.
+impl<T, N: Net> Default for Slot<T, N> {
+    fn default() -> Self {
+        Self { own: Own::default(), dispatcher: None }
+    }
+}
+
+impl<T, N: Net> Filed for Slot<T, N> {
+    fn filing(&self) -> &Filing {
+        &self.own.filing
+    }
+    fn filing_mut(&mut self) -> &mut Filing {
+        &mut self.own.filing
+    }
+}
+
+/// A channel's own state.
+pub(crate) struct Own<S> {
+    pub(crate) socket: Option<S>,
+    pub(crate) generation: u32,
+    /// Vacant: the next vacant slot. Dirty: the next dirty one.
+    pub(crate) link: u32,
+    /// Listening: the next listener that rests. Otherwise the number of the error that ended the connection.
+    pub(crate) aux: u32,
+    pub(crate) flags: Flags,
+    pub(crate) state: State,
+    /// The interest that the backend was given, and above it the events that nobody handles.
+    interests: u8,
+    pub(crate) filing: Filing,
+}
+
+impl<S> Default for Own<S> {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            generation: 0,
+            link: NIL,
+            aux: 0,
+            flags: Flags::NONE,
+            state: State::Closed,
+            interests: 0,
+            filing: Filing::NONE,
+        }
+    }
+}
+
+const MUTED_SHIFT: u32 = 4;
+
+impl<S> Own<S> {
+    pub(crate) fn key(&self, index: u32) -> Key {
+        Key::new(index, self.generation)
+    }
+
+    /// What the backend was last asked for.
+    pub(crate) fn asked(&self) -> Interest {
+        Interest::from_bits_truncate(self.interests)
+    }
+
+    pub(crate) fn set_asked(&mut self, interest: Interest) {
+        self.interests = self.muted().bits() << MUTED_SHIFT | interest.bits();
+    }
+
+    /// What is not wanted, whatever the predicates say, because nobody handled it.
+    pub(crate) fn muted(&self) -> Interest {
+        Interest::from_bits_truncate(self.interests >> MUTED_SHIFT)
+    }
+
+    pub(crate) fn set_muted(&mut self, interest: Interest) {
+        self.interests = interest.bits() << MUTED_SHIFT | self.asked().bits();
+    }
+}
+
+/// What has to be remembered of a channel, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Flags(u16);
+
+impl Flags {
+    pub(crate) const NONE: Self = Self(0);
+    /// Stands in the list of those to be settled.
+    pub(crate) const DIRTY: Self = Self(1);
+    /// The backend knows it.
+    pub(crate) const REGISTERED: Self = Self(1 << 1);
+    /// Hung up with nobody to tell: out of the backend's set until its interest changes.
+    pub(crate) const PARKED: Self = Self(1 << 2);
+    /// A receive found the end of the stream.
+    pub(crate) const ENDED: Self = Self(1 << 3);
+    /// A receive found the connection over.
+    pub(crate) const BROKEN: Self = Self(1 << 4);
+    /// A send found the connection over.
+    pub(crate) const SEND_BROKEN: Self = Self(1 << 5);
+    /// A receive brought data.
+    pub(crate) const RECEIVED: Self = Self(1 << 6);
+    /// An accept brought a caller.
+    pub(crate) const ACCEPTED: Self = Self(1 << 7);
+    /// An accept lacked resources.
+    pub(crate) const EXHAUSTED: Self = Self(1 << 8);
+    /// A listener that waits for resources.
+    pub(crate) const RESTING: Self = Self(1 << 9);
+    /// The listener's exhaustion has been told.
+    pub(crate) const TOLD: Self = Self(1 << 10);
+    /// The deadline is a time from now, until it is settled.
+    pub(crate) const RELATIVE: Self = Self(1 << 11);
+    /// The first of three bits: which unhandled events have been logged.
+    const LOGGED: u32 = 12;
+
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
+    /// Takes the bits out and says whether any was there.
+    pub(crate) fn take(&mut self, other: Self) -> bool {
+        let there = self.contains(other);
+        self.remove(other);
+        there
+    }
+
+    /// Whether this is the first time that something unhandled is to be logged.
+    pub(crate) fn log_once(&mut self, interest: Interest) -> bool {
+        let bits = Self(u16::from(interest.bits()) << Self::LOGGED);
+        let first = !self.contains(bits);
+        *self |= bits;
+        first
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Flags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What the loop keeps of all channels together.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// The first slot to be settled.
+    pub(crate) dirty: u32,
+    /// The first vacant slot.
+    pub(crate) vacant: u32,
+    /// How many are vacant.
+    pub(crate) vacancies: u32,
+    /// The first listener that rests.
+    pub(crate) resting: u32,
+    /// Channels in the table, without the bell.
+    pub(crate) live: u32,
+    /// Whether the table has refused to grow.
+    pub(crate) bounded: bool,
+    /// A socket was closed: who rests may try again.
+    pub(crate) freed: bool,
+    /// A listener rests for what only the system can give back, so time must pass.
+    pub(crate) starved: bool,
+    /// The loop is asked to end.
+    pub(crate) stop: bool,
+    /// Handlers ran since the last wait.
+    pub(crate) busy: bool,
+    pub(crate) queue: Queue,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            dirty: NIL,
+            vacant: NIL,
+            vacancies: 0,
+            resting: NIL,
+            live: 0,
+            bounded: false,
+            freed: false,
+            starved: false,
+            stop: false,
+            busy: false,
+            queue: Queue::default(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Puts a channel on the list of those to be settled, once.
+    pub(crate) fn touch<S>(&mut self, own: &mut Own<S>, index: u32) {
+        if !own.flags.contains(Flags::DIRTY) {
+            own.flags |= Flags::DIRTY;
+            own.link = core::mem::replace(&mut self.dirty, index);
+        }
+    }
+
+    /// Closes a channel for good: its key is stale from now on, the socket goes when it is settled.
+    pub(crate) fn close<S>(&mut self, own: &mut Own<S>, index: u32) {
+        if own.state.is_live() {
+            own.state = State::Closing;
+            self.live -= 1;
+            self.touch(own, index);
+        }
+    }
+
+    /// Puts a vacant slot on the list of those that can be taken.
+    pub(crate) fn vacate<S>(&mut self, own: &mut Own<S>, index: u32) {
+        own.link = core::mem::replace(&mut self.vacant, index);
+        self.vacancies += 1;
+    }
+
+    /// Lets a channel move into a vacant slot, the one that `vacant` names.
+    pub(crate) fn occupy<S>(&mut self, own: &mut Own<S>, socket: Option<S>, state: State) -> Key {
+        let index = self.vacant;
+        self.vacant = own.link;
+        self.vacancies -= 1;
+        self.live += 1;
+        own.socket = socket;
+        own.state = state;
+        self.touch(own, index);
+        own.key(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_and_what_is_muted_do_not_mix() {
+        let mut own = Own::<()>::default();
+        own.set_asked(Interest::READ | Interest::PRIORITY);
+        own.set_muted(Interest::WRITE);
+        assert_eq!((own.asked(), own.muted()), (Interest::READ | Interest::PRIORITY, Interest::WRITE));
+        own.set_asked(Interest::NONE);
+        assert_eq!((own.asked(), own.muted()), (Interest::NONE, Interest::WRITE));
+    }
+
+    #[test]
+    fn unhandled_events_are_logged_once_each() {
+        let mut flags = Flags::NONE;
+        assert!(flags.log_once(Interest::READ));
+        assert!(!flags.log_once(Interest::READ));
+        assert!(flags.log_once(Interest::WRITE));
+        assert!(flags.log_once(Interest::PRIORITY));
+        assert!(!flags.log_once(Interest::WRITE));
+    }
+
+    #[test]
+    fn the_own_state_is_48_bytes_with_a_socket_of_8() {
+        assert_eq!(size_of::<Own<core::num::NonZeroU64>>(), 48);
+    }
+}
