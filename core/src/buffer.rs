@@ -166,7 +166,7 @@ mod tests {
             for history in 0..OPERATIONS.pow(DEPTH) {
                 let mut memory = [0; 4];
                 let mut buffer = Buffer::new(&mut memory[..capacity]);
-                let (mut model, mut next, mut rest) = (VecDeque::new(), 0_u8, history);
+                let (mut model, mut next, mut rest) = (VecDeque::<u8>::new(), 0_u8, history);
                 for _ in 0..DEPTH {
                     let (pops, amount) = (rest % OPERATIONS / 5 == 1, (rest % 5) as usize);
                     rest /= OPERATIONS;
