@@ -1,1 +1,14 @@
-//! stub
+#![no_std]
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+mod always;
+mod epoll;
+mod system;
+mod ticket;
+
+pub use always::AlwaysReady;
+pub use epoll::Epoll;

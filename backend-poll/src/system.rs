@@ -1,0 +1,36 @@
+//! The clock, timeouts and errors: from the system's words to core's.
+
+use core::time::Duration;
+
+use rustix::event::Timespec;
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+use stheno_core::{Error, ErrorKind, Instant};
+
+/// The monotonic clock, which is also the one that the kernel measures timeouts by. (B16)
+pub(crate) fn now() -> Instant {
+    let time = clock_gettime(ClockId::Monotonic);
+    Instant::from_parts(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The time as the system call takes it, at most [`LONGEST`]; `wait_out` waits again for the rest.
+pub(crate) fn timespec(time: Duration) -> Timespec {
+    let time = time.min(LONGEST);
+    Timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ }
+}
+
+/// What a failed system call means.
+pub(crate) fn failure(errno: Errno) -> Error {
+    let (kind, text) = match errno {
+        Errno::INTR => (ErrorKind::Interrupted, "a signal came"),
+        Errno::BADF => (ErrorKind::BadDescriptor, "the descriptor is not open"),
+        Errno::NOMEM => (ErrorKind::Exhausted, "no memory"),
+        // The timeout is always well-formed, so that this is the only reason left.
+        Errno::INVAL => (ErrorKind::Invalid, "more descriptors than the process may have (RLIMIT_NOFILE)"),
+        _ => (ErrorKind::Other, "the system refused"),
+    };
+    Error::new(kind, text).with_code(errno.raw_os_error())
+}
+
+/// 23 days: fits the milliseconds of a 32-bit number, and every system's own bound on a timeout.
+const LONGEST: Duration = Duration::from_secs(2_000_000);

@@ -1,0 +1,327 @@
+//! The backend: interests become sets, and what comes back becomes results.
+
+use core::time::Duration;
+
+use rustix::event::{FdSetElement, Timespec, fd_set_bound};
+use rustix::fd::{AsFd, AsRawFd, RawFd};
+use rustix::io::Errno;
+use stheno_core::backend::{REGISTERED_TWICE, wait_out};
+use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result};
+
+use crate::Memory;
+use crate::sets::{BITS, bits, has, put, union};
+use crate::system::{failure, now, timespec};
+
+/// The select backend, in the [`Memory`] that it is given.
+///
+/// Registering is O(1), or O(words) where the highest descriptor changes. A wait, its results included, is O(words) and
+/// O(results). Timeouts are as exact as the kernel's timer.
+///
+/// It can tell a key that is registered twice on one descriptor (B2), but not one key on two descriptors. A descriptor
+/// closed behind its back makes the whole call fail; each is then asked for by itself, and those that are closed are
+/// INVALID once and out of the sets. (B12)
+///
+/// ```
+/// use stheno_core::{Backend, Net, Result};
+/// use stheno_select::{Fixed, Select};
+///
+/// fn nobody_is_ready<N: Net>(net: &mut N) -> Result<bool>
+/// where
+///     N::Socket: rustix::fd::AsFd,
+/// {
+///     let mut select = Select::new(Fixed::<1, 16>::default());
+///     Ok(select.wait(net, Some(core::time::Duration::ZERO))? == 0)
+/// }
+/// ```
+#[doc(alias = "pselect")]
+#[doc(alias = "fd_set")]
+#[doc(alias = "FD_SETSIZE")]
+pub struct Select<M> {
+    memory: M,
+    base: usize,
+    /// One past the highest descriptor in a set: what the call takes as `nfds`.
+    bound: usize,
+    /// How many words of the ready sets the last wait has written.
+    words: usize,
+    /// How many results are still to be taken. The ready sets hold these and nothing else.
+    left: usize,
+    /// The descriptor to look for results from; goes on between waits, so that whoever takes few reaches all.
+    cursor: usize,
+    /// Whether the results are descriptors that proved to be closed.
+    invalid: bool,
+}
+
+impl<M: Memory> Select<M> {
+    /// Watches nothing yet.
+    pub fn new(memory: M) -> Self {
+        Self::with_base(memory, 0)
+    }
+
+    /// Watches nothing yet, and never descriptors below `base`; those need no keys then.
+    ///
+    /// For systems whose sockets have the highest numbers. The sets begin at 0 all the same, as the system wants them.
+    pub fn with_base(memory: M, base: RawFd) -> Self {
+        let base = usize::try_from(base).unwrap_or(0);
+        Self { memory, base, bound: 0, words: 0, left: 0, cursor: 0, invalid: false }
+    }
+
+    fn insert(&mut self, number: RawFd, key: Key, interest: Interest) -> Result<()> {
+        let (descriptor, index) = self.locate(number).ok_or(BELOW_BASE)?;
+        self.memory.make_room(descriptor, index)?;
+        match self.memory.parts().keys.get_mut(index) {
+            Some(place @ None) => *place = Some(key),
+            Some(Some(known)) if *known == key => return Err(REGISTERED_TWICE),
+            _ => return Err(ANOTHER_KEY),
+        }
+        self.want(descriptor, interest);
+        Ok(())
+    }
+
+    fn change(&mut self, number: RawFd, key: Key, interest: Interest) -> Result<()> {
+        let (descriptor, _) = self.locate(number).filter(|at| self.key(at.1) == Some(key)).ok_or(NOT_REGISTERED)?;
+        self.want(descriptor, interest);
+        Ok(())
+    }
+
+    /// Asks no system call, so that it also works once the descriptor is closed.
+    fn remove(&mut self, number: RawFd, key: Key) {
+        let Some((descriptor, index)) = self.locate(number).filter(|at| self.key(at.1) == Some(key)) else { return };
+        self.want(descriptor, Interest::NONE);
+        self.forget(index);
+    }
+
+    fn locate(&self, number: RawFd) -> Option<(usize, usize)> {
+        let descriptor = usize::try_from(number).ok()?;
+        Some((descriptor, descriptor.checked_sub(self.base)?))
+    }
+
+    fn key(&mut self, index: usize) -> Option<Key> {
+        self.memory.parts().keys.get(index).copied().flatten()
+    }
+
+    fn forget(&mut self, index: usize) {
+        if let Some(place) = self.memory.parts().keys.get_mut(index) {
+            *place = None;
+        }
+    }
+
+    /// Puts the descriptor into the sets that the interest names and takes it out of the others.
+    fn want(&mut self, descriptor: usize, interest: Interest) {
+        let parts = self.memory.parts();
+        let asked = SETS.map(|(bit, _)| interest.contains(bit));
+        for (set, asked) in parts.want.into_iter().zip(asked) {
+            put(set, descriptor, asked);
+        }
+        if self.left > 0 {
+            // A result that is not taken yet must not tell what nobody asks for any longer.
+            let (mut before, mut after) = (false, false);
+            for (set, asked) in parts.ready.into_iter().zip(asked) {
+                let ready = has(set, descriptor);
+                put(set, descriptor, ready && asked);
+                before |= ready;
+                after |= ready && asked;
+            }
+            self.left -= usize::from(before && !after);
+        }
+        if !interest.is_empty() {
+            self.bound = self.bound.max(descriptor + 1);
+        } else if descriptor + 1 == self.bound {
+            self.tighten();
+        }
+    }
+
+    fn tighten(&mut self) {
+        let words = self.bound.div_ceil(BITS);
+        let highest = |set: &mut [FdSetElement]| fd_set_bound(set.get(..words).unwrap_or_default());
+        let bounds = self.memory.parts().want.map(highest);
+        self.bound = bounds.into_iter().max().and_then(|bound| usize::try_from(bound).ok()).unwrap_or(0);
+    }
+
+    /// One call. `Ok(0)` where nothing was ready, or where nothing is known after all.
+    fn attempt(&mut self, timeout: Option<Duration>) -> Result<usize> {
+        (self.left, self.invalid) = (0, false);
+        self.words = self.bound.div_ceil(BITS);
+        let parts = self.memory.parts();
+        let mut sets = parts.ready.map(|set| set.get_mut(..self.words).unwrap_or_default());
+        for (ready, want) in sets.iter_mut().zip(parts.want) {
+            for (ready, want) in ready.iter_mut().zip(want) {
+                *ready = *want;
+            }
+        }
+        self.left = match call(self.bound, sets, timeout.map(timespec).as_ref()) {
+            Ok(0) => 0,
+            Ok(found) => self.count(found),
+            Err(Errno::BADF) => self.evict(),
+            Err(why) => return Err(failure(why).doing("wait")),
+        };
+        Ok(self.left)
+    }
+
+    /// Counts the descriptors behind so many bits, and clears what comes after them: the kernel leaves words that are
+    /// past its table as they were asked for.
+    fn count(&mut self, found: usize) -> usize {
+        let mut parts = self.memory.parts();
+        let mut missing = found;
+        let mut results = 0;
+        for word in 0..self.words {
+            if missing == 0 {
+                parts
+                    .ready
+                    .iter_mut()
+                    .for_each(|set| set.get_mut(word..).unwrap_or_default().fill(FdSetElement::default()));
+                break;
+            }
+            let bits_here: usize = parts.ready.iter().map(|set| bits(set, word).count()).sum();
+            missing = missing.saturating_sub(bits_here);
+            results += bits(&union(&parts.ready, word), 0).count();
+        }
+        results
+    }
+
+    /// Finds the descriptors that are closed, takes them out, and makes them the results. (B12)
+    ///
+    /// Asks select itself, first for a word's descriptors together and then, where one is bad, for each alone.
+    fn evict(&mut self) -> usize {
+        self.invalid = true;
+        let parts = self.memory.parts();
+        let [probe, closed, other] = parts.ready.map(|set| set.get_mut(..self.words).unwrap_or_default());
+        let mut want = parts.want;
+        closed.fill(FdSetElement::default());
+        other.fill(FdSetElement::default());
+        let mut results = 0;
+        for word in 0..self.words {
+            let watched = union(&want, word);
+            let mut is_bad = |bits: &mut dyn Iterator<Item = usize>| {
+                probe.fill(FdSetElement::default());
+                bits.for_each(|bit| put(probe, word * BITS + bit, true));
+                call((word + 1) * BITS, [&mut *probe, &mut [], &mut []], Some(&timespec(Duration::ZERO)))
+                    == Err(Errno::BADF)
+            };
+            if !is_bad(&mut bits(&watched, 0)) {
+                continue;
+            }
+            for bit in bits(&watched, 0).filter(|bit| is_bad(&mut core::iter::once(*bit))) {
+                let descriptor = word * BITS + bit;
+                put(closed, descriptor, true);
+                want.iter_mut().for_each(|set| put(set, descriptor, false));
+                results += 1;
+            }
+        }
+        probe.fill(FdSetElement::default());
+        self.tighten();
+        results
+    }
+
+    fn take(&mut self) -> Option<Fired> {
+        while self.left > 0 {
+            let Some((descriptor, mut readiness)) = self.search() else {
+                self.left = 0;
+                return None;
+            };
+            self.left -= 1;
+            self.cursor = descriptor + 1;
+            let index = descriptor.saturating_sub(self.base);
+            let Some(key) = self.key(index) else { continue };
+            if self.invalid {
+                // The number may soon name another socket, which must find its place vacant.
+                self.forget(index);
+                readiness = Readiness::INVALID;
+            }
+            return Some(Fired { key, readiness });
+        }
+        None
+    }
+
+    /// Takes the next descriptor out of the ready sets: one lap, from the cursor on.
+    fn search(&mut self) -> Option<(usize, Readiness)> {
+        let mut ready = self.memory.parts().ready;
+        let mut at = if self.cursor / BITS < self.words { self.cursor } else { 0 };
+        // The first word comes again at the end, for the bits below the cursor.
+        for _ in 0..=self.words {
+            let word = at / BITS;
+            let firsts = ready.each_ref().map(|set| bits(set, word).find(|bit| *bit >= at % BITS));
+            if let Some(bit) = firsts.iter().copied().flatten().min() {
+                let descriptor = word * BITS + bit;
+                let mut readiness = Readiness::NONE;
+                for ((set, first), (_, says)) in ready.iter_mut().zip(firsts).zip(SETS) {
+                    if first == Some(bit) {
+                        put(set, descriptor, false);
+                        readiness |= says;
+                    }
+                }
+                return Some((descriptor, readiness));
+            }
+            at = if word + 1 < self.words { (word + 1) * BITS } else { 0 };
+        }
+        None
+    }
+}
+
+impl<N: Net, M: Memory> Backend<N> for Select<M>
+where
+    N::Socket: AsFd,
+{
+    fn register(&mut self, _: &mut N, socket: &N::Socket, key: Key, interest: Interest) -> Result<()> {
+        let number = socket.as_fd().as_raw_fd();
+        self.insert(number, key, interest).map_err(|why| why.doing("register").on_descriptor(number))
+    }
+
+    fn reregister(&mut self, _: &mut N, socket: &N::Socket, key: Key, interest: Interest) -> Result<()> {
+        let number = socket.as_fd().as_raw_fd();
+        self.change(number, key, interest).map_err(|why| why.doing("reregister").on_descriptor(number))
+    }
+
+    fn deregister(&mut self, _: &mut N, socket: &N::Socket, key: Key) -> Result<()> {
+        self.remove(socket.as_fd().as_raw_fd(), key);
+        Ok(())
+    }
+
+    fn wait(&mut self, _: &mut N, timeout: Option<Duration>) -> Result<usize> {
+        wait_out(timeout, now, |left| self.attempt(left))
+    }
+
+    fn next(&mut self) -> Option<Fired> {
+        self.take()
+    }
+
+    fn now(&mut self, _: &N) -> Instant {
+        now()
+    }
+
+    fn name(&self) -> &'static str {
+        "select"
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl stheno_core::Open for Select<crate::Heap> {
+    fn open() -> Result<Self> {
+        Ok(Self::new(crate::Heap::default()))
+    }
+}
+
+/// Calls select for the descriptors below `bound`, for which each set has room, or is empty and stands for none.
+fn call(bound: usize, sets: [&mut [FdSetElement]; 3], timeout: Option<&Timespec>) -> Result<usize, Errno> {
+    let words = bound.div_ceil(BITS);
+    let number = i32::try_from(bound).map_err(|_| Errno::INVAL)?;
+    // A set that is too short must not reach the call, which would panic.
+    let [read, write, except] = sets.map(|set| set.get_mut(..words));
+    // SAFETY: the call asks that each descriptor in the sets is open. Clause B1 of the backend's contract says so: whoever
+    // registers a socket deregisters it before closing it. Where that is broken the kernel answers EBADF or, if the
+    // number is in use again, speaks of another socket; no memory is touched but the slices given, each of which holds
+    // `words` words. Safe code cannot do this: rustix has no select that borrows its descriptors.
+    #[allow(unsafe_code)]
+    let found = unsafe { rustix::event::select(number, read, write, except, timeout) };
+    found.map(|found| usize::try_from(found).unwrap_or(0))
+}
+
+/// The sets in the order of the call: who goes into each, and what it says of those who come out.
+const SETS: [(Interest, Readiness); 3] = [
+    (Interest::READ, Readiness::READABLE),
+    (Interest::WRITE, Readiness::WRITABLE),
+    (Interest::PRIORITY, Readiness::PRIORITY),
+];
+
+const BELOW_BASE: Error = Error::new(ErrorKind::Invalid, "the descriptor is below the first that can be watched");
+const ANOTHER_KEY: Error = Error::new(ErrorKind::Invalid, "the descriptor is registered under another key");
+const NOT_REGISTERED: Error = Error::new(ErrorKind::Invalid, "the key is not registered for this descriptor");

@@ -1,0 +1,52 @@
+//! What the clauses of the backend's contract and the rules of the loop promise, a case for each fact.
+
+use std::time::Instant;
+
+use stheno::{Backend, Open, Os};
+
+use crate::matrix::Cell;
+use crate::probe::World;
+
+mod divergences;
+mod states;
+
+/// What is wrong, in words.
+pub type Verdict = Result<(), String>;
+
+/// One fact that must hold on every backend.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// What the case is called.
+    pub name: &'static str,
+    /// The clauses (`B1` and so on) and rules that promise the fact.
+    pub clauses: &'static str,
+    check: fn() -> Verdict,
+}
+
+impl Case {
+    const fn new(name: &'static str, clauses: &'static str, check: fn() -> Verdict) -> Self {
+        Self { name, clauses, check }
+    }
+
+    /// The name as the matrix shows it.
+    pub fn full_name(&self) -> String {
+        format!("contract/{}", self.name)
+    }
+
+    /// Checks the fact. A panic inside is a failure like any other.
+    pub(crate) fn run(&self) -> Cell {
+        let began = Instant::now();
+        match std::panic::catch_unwind(self.check) {
+            Ok(Ok(())) => Cell::Passed,
+            Ok(Err(why)) => Cell::Failed(format!("{why} ({}, after {:?})", self.clauses, began.elapsed())),
+            Err(_) => Cell::Failed(format!("panicked ({})", self.clauses)),
+        }
+    }
+}
+
+/// Every contract case, for this backend.
+pub fn cases<B: Backend<World> + Backend<Os> + Open>() -> Vec<Case> {
+    let mut cases = states::cases::<B>();
+    cases.extend(divergences::cases::<B>());
+    cases
+}

@@ -1,0 +1,196 @@
+//! The instrumented channel: it writes down each event, and then does what a plain user would.
+
+use std::collections::BTreeMap;
+
+use stheno::{Channel, Dispatcher, Error, ErrorKind, Guest, Key, Os, Reason, Received, Result, With, errno_name};
+
+use crate::scenario::{bytes, quote};
+
+/// The net of a story: the operating system's, with the transcript beside it.
+pub type World = With<Os, Transcript>;
+
+/// What happened so far, and who is who.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    lines: BTreeMap<String, Vec<String>>,
+    /// The key of each channel that there was.
+    pub(crate) keys: BTreeMap<String, Key>,
+    /// How much was said, writes that were not worth a line included.
+    pub(crate) events: usize,
+}
+
+impl Transcript {
+    /// Lets a channel or peer have a transcript, though nothing may happen to it.
+    pub(crate) fn enter(&mut self, name: &str) {
+        self.lines.entry(name.into()).or_default();
+    }
+
+    /// Whether there is, or was, a channel or peer of this name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.lines.contains_key(name)
+    }
+
+    /// Writes down a line. Consecutive writes of a channel count once.
+    pub(crate) fn say(&mut self, name: &str, text: impl Into<String>) {
+        let (text, lines) = (text.into(), self.lines.entry(name.into()).or_default());
+        if !(text == "write" && lines.last().is_some_and(|last| last == "write")) {
+            lines.push(text);
+        }
+        self.events += 1;
+    }
+
+    /// How many lines each has.
+    pub(crate) fn lengths(&self) -> Vec<usize> {
+        self.lines.values().map(Vec::len).collect()
+    }
+
+    /// The whole transcript, by channel.
+    pub fn into_lines(self) -> Vec<String> {
+        let by_channel = self.lines.into_iter();
+        by_channel.flat_map(|(name, lines)| lines.into_iter().map(move |line| format!("{name}: {line}"))).collect()
+    }
+}
+
+/// The instrumented dispatcher.
+#[derive(Debug)]
+pub struct Probe {
+    name: String,
+    pub(crate) out: Vec<u8>,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) chunk: usize,
+    /// What to do in the next handler of an event: once.
+    pub(crate) rules: BTreeMap<String, Vec<String>>,
+    spawned: usize,
+}
+
+/// What became of a rule.
+#[derive(PartialEq, Eq)]
+enum Ruled {
+    No,
+    Yes,
+    Refuse,
+}
+
+impl Probe {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            out: Vec::new(),
+            readable: true,
+            writable: false,
+            chunk: 4096,
+            rules: BTreeMap::new(),
+            spawned: 0,
+        }
+    }
+
+    fn say(&self, channel: &mut Channel<'_, World, Self>, text: impl Into<String>) {
+        channel.net().shared.say(&self.name, text);
+    }
+
+    fn rule(&mut self, event: &str, channel: &mut Channel<'_, World, Self>) -> Result<Ruled> {
+        let Some(action) = self.rules.remove(event) else { return Ok(Ruled::No) };
+        match action.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["close"] => {
+                self.say(channel, "closed by its handler");
+                channel.close();
+            }
+            ["close", other] => {
+                let transcript = &mut channel.net().shared;
+                transcript.say(other, "closed by a neighbour");
+                match transcript.keys.get(other).copied() {
+                    Some(key) if key == channel.key() => channel.close(),
+                    // One that is closed already may be closed again.
+                    Some(key) => drop(channel.neighbour(key).map(|(_, mut io)| io.close())),
+                    None => {}
+                }
+            }
+            ["raise"] => return Err(Error::user("asked to fail", 0)),
+            ["push", word] => self.out.extend(bytes(word)),
+            _ => return Ok(Ruled::Refuse),
+        }
+        Ok(Ruled::Yes)
+    }
+}
+
+impl Dispatcher<World> for Probe {
+    fn readable(&self) -> bool {
+        self.readable
+    }
+
+    fn writable(&self) -> bool {
+        self.writable || !self.out.is_empty()
+    }
+
+    fn handle_connect(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.say(channel, "connect");
+        self.rule("connect", channel).map(drop)
+    }
+
+    fn handle_accepted(&mut self, guest: &mut Guest<World>, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.spawned += 1;
+        let name = format!("{}.{}", self.name, self.spawned);
+        self.say(channel, format!("accept {name}"));
+        if self.rule("accept", channel)? != Ruled::Refuse {
+            let key = channel.adopt(guest, Self::new(&name))?;
+            let transcript = &mut channel.net().shared;
+            transcript.enter(&name);
+            transcript.keys.insert(name, key);
+        }
+        Ok(())
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        let rule = self.rules.get("read").map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+        if matches!(rule.as_deref(), Some(["close"] | ["raise"])) {
+            self.say(channel, "read");
+            return self.rule("read", channel).map(drop);
+        }
+        let mut data = vec![0; self.chunk];
+        if let Received::Data(n) = channel.recv(&mut data)? {
+            self.say(channel, format!("read {}", quote(&data[..n])));
+            self.rule("read", channel)?;
+        }
+        Ok(())
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.say(channel, "write");
+        if self.rule("write", channel)? == Ruled::No && !self.out.is_empty() {
+            let sent = channel.send(&self.out)?;
+            self.out.drain(..sent);
+        }
+        Ok(())
+    }
+
+    fn handle_expt(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        let text = match channel.recv_urgent() {
+            Ok(Some(byte)) => quote(&[byte]),
+            Ok(None) => "nothing".into(),
+            Err(why) => name_of(&why),
+        };
+        self.say(channel, format!("expt {text}"));
+        self.rule("expt", channel).map(drop)
+    }
+
+    fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.say(channel, "close");
+        self.rule("close", channel).map(drop)
+    }
+
+    fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.say(channel, format!("error {}", name_of(&error)));
+        // And so to close, whatever kind of channel it is.
+        Err(error)
+    }
+}
+
+/// An error as transcripts name it: by errno, or as the handler's own.
+pub(crate) fn name_of(error: &Error) -> String {
+    match errno_name(error.code()) {
+        _ if error.kind() == ErrorKind::User => "handler".into(),
+        Some(name) => name.into(),
+        None => format!("{:?}", error.kind()),
+    }
+}

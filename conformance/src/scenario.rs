@@ -1,0 +1,276 @@
+//! Scenario files: steps, and the transcripts that are to come of them.
+//!
+//! A file is a small story about channels. Its steps come first, one to a line; after them come blocks, each begun by
+//! `--- NAME`, with a transcript of `CHANNEL: EVENT` lines: what CPython's asyncore did (`asyncore`, or `asyncore select`
+//! and `asyncore poll` where its two loops disagree) and, where that is wrong, what is right (`expect`).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A story, and what is to come of it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The first comment of the file, which says what it is about.
+    pub about: String,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Transcripts by name, in the order of the file.
+    pub blocks: Vec<(String, Vec<String>)>,
+}
+
+/// One line of a story: its words, and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The line's number in its file, from 1.
+    pub line: usize,
+    /// The verb and what it is done with; never empty.
+    pub words: Vec<String>,
+}
+
+/// What is wrong with a scenario file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Malformed {
+    /// The file.
+    pub file: PathBuf,
+    /// The line's number, from 1; 0 where the file could not be read.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file.display(), self.line, self.what)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl Scenario {
+    /// Reads one file.
+    pub fn load(file: &Path) -> Result<Self, Malformed> {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let unread = |what: std::io::Error| Malformed { file: file.into(), line: 0, what: what.to_string() };
+        let source = std::fs::read_to_string(file).map_err(unread)?;
+        Self::parse(&name, &source).map_err(|(line, what)| Malformed { file: file.into(), line, what })
+    }
+
+    /// Reads every `.scn` file of a folder, by name.
+    pub fn load_all(folder: &Path) -> Result<Vec<Self>, Malformed> {
+        let unread = |what: std::io::Error| Malformed { file: folder.into(), line: 0, what: what.to_string() };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(unread)? {
+            let file = entry.map_err(unread)?.path();
+            if file.extension().is_some_and(|ending| ending == "scn") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        files.iter().map(|file| Self::load(file)).collect()
+    }
+
+    /// Reads a story from text. The error is a line's number, from 1, and what is wrong with it.
+    pub fn parse(name: &str, source: &str) -> Result<Self, (usize, String)> {
+        let mut story = Self { name: name.into(), about: String::new(), steps: Vec::new(), blocks: Vec::new() };
+        for (line, text) in (1..).zip(source.lines()) {
+            if let Some(block) = text.strip_prefix("--- ") {
+                story.blocks.push((block.trim().into(), Vec::new()));
+            } else if let Some((_, transcript)) = story.blocks.last_mut() {
+                transcript.extend((!text.trim().is_empty()).then(|| text.trim_end().into()));
+            } else {
+                if let Some(comment) = text.strip_prefix('#').filter(|_| story.about.is_empty()) {
+                    story.about = comment.trim().into();
+                }
+                let words = shlex::split(text).ok_or((line, "a quote is not closed".into()))?;
+                if !words.is_empty() {
+                    check(&words).map_err(|what| (line, what))?;
+                    story.steps.push(Step { line, words });
+                }
+            }
+        }
+        if story.steps.is_empty() {
+            return Err((1, "there are no steps".into()));
+        }
+        Ok(story)
+    }
+
+    /// The transcripts that ours may be: `expect` where there is one, else whatever asyncore did.
+    pub fn accepted(&self) -> Vec<&[String]> {
+        let named = |wanted: fn(&str) -> bool| {
+            self.blocks.iter().filter(move |(name, _)| wanted(name)).map(|(_, lines)| &lines[..]).collect::<Vec<_>>()
+        };
+        let expected = named(|name| name == "expect");
+        if expected.is_empty() { named(|name| name.starts_with("asyncore")) } else { expected }
+    }
+
+    /// Whether ours is to match what asyncore itself did, not a correction of it.
+    pub fn is_asyncore(&self) -> bool {
+        !self.blocks.iter().any(|(name, _)| name == "expect")
+    }
+
+    /// The channels on which messages have borders.
+    pub fn datagram_channels(&self) -> BTreeSet<&str> {
+        let datagrams = self.steps.iter().filter(|step| step.words[0] == "datagrams");
+        datagrams.map(|step| step.words[1].as_str()).collect()
+    }
+}
+
+/// The verbs of the language: how many words may follow each.
+const VERBS: &[(&str, std::ops::RangeInclusive<usize>)] = &[
+    ("listen", 1..=2),
+    ("connect", 2..=2),
+    ("refused", 1..=1),
+    ("adopt", 2..=2),
+    ("datagrams", 1..=1),
+    ("sender", 2..=2),
+    ("push", 2..=2),
+    ("readable", 2..=2),
+    ("writable", 2..=2),
+    ("chunk", 2..=2),
+    ("on", 3..=4),
+    ("close", 1..=1),
+    ("host", 1..=1),
+    ("take", 2..=2),
+    ("dial", 2..=2),
+    ("send", 2..=2),
+    ("oob", 2..=2),
+    ("shut", 2..=2),
+    ("reset", 1..=1),
+    ("recv", 2..=2),
+    ("ended", 1..=1),
+    ("turn", 0..=0),
+    ("run", 0..=0),
+];
+
+const EVENTS: &[&str] = &["connect", "accept", "read", "write", "expt", "close"];
+
+fn check(words: &[String]) -> Result<(), String> {
+    let (verb, args) = (words[0].as_str(), &words[1..]);
+    let Some((_, count)) = VERBS.iter().find(|(name, _)| *name == verb) else {
+        let known: Vec<_> = VERBS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no such step: {verb} (there are {})", known.join(", ")));
+    };
+    if !count.contains(&args.len()) {
+        return Err(format!("{verb} takes {} words, not {}", plain(count), args.len()));
+    }
+    let one_of = |word: &str, allowed: &[&str]| {
+        if allowed.contains(&word) { Ok(()) } else { Err(format!("{verb}: {word} is none of {}", allowed.join(", "))) }
+    };
+    match verb {
+        "listen" if args.len() == 2 => one_of(&args[1], &["inet", "inet6"]),
+        "readable" | "writable" => one_of(&args[1], &["on", "off"]),
+        "shut" => one_of(&args[1], &["read", "write", "both"]),
+        "chunk" | "recv" => match args[1].parse::<usize>() {
+            Ok(n) if n > 0 => Ok(()),
+            _ => Err(format!("{verb}: {} is no number above 0", args[1])),
+        },
+        "on" => {
+            one_of(&args[1], EVENTS)?;
+            one_of(&args[2], &["close", "raise", "push", "refuse"])?;
+            match (args[2].as_str(), args.len()) {
+                ("push", 3) => Err("on: push what?".into()),
+                ("raise" | "refuse", 4) => Err(format!("on: {} takes nothing more", args[2])),
+                ("refuse", _) if args[1] != "accept" => Err("on: only callers can be refused".into()),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+fn plain(count: &std::ops::RangeInclusive<usize>) -> String {
+    if count.start() == count.end() {
+        count.start().to_string()
+    } else {
+        format!("{} to {}", count.start(), count.end())
+    }
+}
+
+/// A word of the language as bytes: plain text, or `NxC` for N times the character C.
+pub fn bytes(word: &str) -> Vec<u8> {
+    if let Some((count, character)) = word.split_once('x')
+        && !count.is_empty()
+        && count.bytes().all(|byte| byte.is_ascii_digit())
+        && character.chars().count() == 1
+        && let Ok(count) = count.parse()
+    {
+        return character.repeat(count).into_bytes();
+    }
+    word.as_bytes().to_vec()
+}
+
+/// Bytes as a transcript shows them: up to 32 as they are, more by their number.
+pub fn quote(data: &[u8]) -> String {
+    if data.is_empty() {
+        return "(empty)".into();
+    }
+    if data.len() > 32 {
+        return format!("{} bytes", data.len());
+    }
+    let show = |byte: &u8| {
+        if byte.is_ascii_graphic() { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") }
+    };
+    data.iter().map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_steps_and_blocks() {
+        let source = "# About it.\nlisten S inet6 # here\nsend P ''\n--- asyncore select\nS: a\n\n--- expect\nS: b\n";
+        let story = Scenario::parse("it", source).unwrap();
+        assert_eq!(story.about, "About it.");
+        assert_eq!(story.steps[0], Step { line: 2, words: vec!["listen".into(), "S".into(), "inet6".into()] });
+        assert_eq!(story.steps[1].words, ["send", "P", ""]);
+        assert_eq!(story.accepted(), [["S: b".to_string()]]);
+        assert!(!story.is_asyncore());
+    }
+
+    #[test]
+    fn without_a_correction_every_asyncore_counts() {
+        let story = Scenario::parse("it", "run\n--- asyncore select\nS: a\n--- asyncore poll\nS: b\n").unwrap();
+        assert_eq!(story.accepted(), [["S: a".to_string()], ["S: b".to_string()]]);
+    }
+
+    #[test]
+    fn words_are_bytes() {
+        assert_eq!(bytes("3xa"), b"aaa");
+        assert_eq!(bytes("3xab"), b"3xab");
+        assert_eq!(bytes("xa"), b"xa");
+        assert_eq!(bytes("0xa"), b"");
+        assert_eq!(bytes("2xä"), "ää".as_bytes());
+    }
+
+    #[test]
+    fn bytes_are_shown() {
+        assert_eq!(quote(b""), "(empty)");
+        assert_eq!(quote(b"a b\n"), "a\\x20b\\x0a");
+        assert_eq!(quote(&[b'z'; 32]), "z".repeat(32));
+        assert_eq!(quote(&[b'z'; 33]), "33 bytes");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (source, line, what) in [
+            ("", 1, "there are no steps"),
+            ("run\nfly S", 2, "no such step: fly"),
+            ("listen", 1, "listen takes 1 to 2 words, not 0"),
+            ("turn 3", 1, "turn takes 0 words, not 1"),
+            ("listen S ipx", 1, "ipx is none of inet, inet6"),
+            ("chunk S none", 1, "none is no number above 0"),
+            ("on S nod close", 1, "nod is none of connect"),
+            ("on S read push", 1, "push what?"),
+            ("on S read refuse", 1, "only callers can be refused"),
+            ("send P 'x", 1, "a quote is not closed"),
+        ] {
+            let (at, why) = Scenario::parse("it", source).unwrap_err();
+            assert_eq!(at, line, "{source}");
+            assert!(why.contains(what), "{source}: {why}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Which cases there are, and how they are run on which backends.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use stheno::{Backend, Open, Os};
+
+use crate::contract::{self, Case};
+use crate::matrix::{Cell, Report, Row};
+use crate::probe::World;
+use crate::scenario::{Malformed, Scenario};
+use crate::story::{agrees, tell};
+
+// The stories that the project holds itself.
+include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
+
+/// A backend that the suite can be run on: its name, and how it tells stories and stands to the contract.
+#[derive(Clone)]
+pub struct Backing {
+    name: String,
+    tell: fn(&Scenario) -> Result<Vec<String>, String>,
+    contract: Vec<Case>,
+}
+
+impl Backing {
+    /// A backend by its type, under this name.
+    pub fn of<B: Backend<World> + Backend<Os> + Open + 'static>(name: &str) -> Self {
+        Self { name: name.into(), tell: tell::<B>, contract: contract::cases::<B>() }
+    }
+
+    /// What the backend is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What comes of a story on this backend: the transcript, or why it could not be told.
+    pub fn tell(&self, story: &Scenario) -> Result<Vec<String>, String> {
+        (self.tell)(story)
+    }
+}
+
+/// A set of cases.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    scenarios: Vec<Scenario>,
+    contract: bool,
+    filter: String,
+}
+
+impl Suite {
+    /// Every contract case, and the stories that the project holds itself.
+    pub fn with_own_scenarios() -> Self {
+        let parsed = |(name, source): &(&str, &str)| match Scenario::parse(name, source) {
+            Ok(story) => story,
+            // A test of this crate parses them all.
+            Err((line, what)) => unreachable!("{name}.scn:{line}: {what}"),
+        };
+        Self { scenarios: OWN_SCENARIOS.iter().map(parsed).collect(), contract: true, filter: String::new() }
+    }
+
+    /// The stories of a folder, and nothing else.
+    pub fn from_folder(folder: &Path) -> Result<Self, Malformed> {
+        Ok(Self { scenarios: Scenario::load_all(folder)?, contract: false, filter: String::new() })
+    }
+
+    /// Only the cases whose name contains this.
+    #[must_use]
+    pub fn filter(mut self, text: &str) -> Self {
+        self.filter = text.into();
+        self
+    }
+
+    /// The stories that the filter lets through.
+    pub fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
+        self.scenarios.iter().filter(|story| self.lets_through(&format!("scenario/{}", story.name)))
+    }
+
+    /// The name of each case that would be run on these backends, and what it is about.
+    pub fn list(&self, backings: &[Backing]) -> Vec<(String, String)> {
+        let stories = self.scenarios().map(|story| (format!("scenario/{}", story.name), story.about.clone()));
+        let cases = self.contract_names(backings).into_iter().map(|case| (case.full_name(), case.clauses.to_string()));
+        stories.chain(cases).collect()
+    }
+
+    /// Runs every case on every backend.
+    pub fn run(&self, backings: &[Backing]) -> Report {
+        let stories: Vec<_> = self.scenarios().collect();
+        let mut rows: Vec<_> =
+            stories.iter().map(|story| Row::new(format!("scenario/{}", story.name), backings)).collect();
+        let columns = backings.len().max(1);
+        // Stories do not disturb each other, and spend their time waiting.
+        for (at, cell) in
+            in_parallel(stories.len() * backings.len(), |at| told(&backings[at % columns], stories[at / columns]))
+        {
+            rows[at / columns].cells[at % columns] = cell;
+        }
+        // Contract cases close descriptors behind backs and use up all there are: one at a time.
+        for case in self.contract_names(backings) {
+            let mut row = Row::new(case.full_name(), backings);
+            for (cell, backing) in row.cells.iter_mut().zip(backings) {
+                *cell = match backing.contract.iter().find(|own| own.name == case.name) {
+                    Some(own) => own.run(),
+                    None => Cell::Skipped("not a case of this backend".into()),
+                };
+            }
+            rows.push(row);
+        }
+        Report { backends: backings.iter().map(|backing| backing.name.clone()).collect(), rows }
+    }
+
+    fn contract_names<'a>(&self, backings: &'a [Backing]) -> Vec<&'a Case> {
+        let cases = backings.first().into_iter().flat_map(|backing| &backing.contract);
+        cases.filter(|case| self.contract && self.lets_through(&case.full_name())).collect()
+    }
+
+    fn lets_through(&self, name: &str) -> bool {
+        name.contains(&self.filter)
+    }
+}
+
+fn told(backing: &Backing, story: &Scenario) -> Cell {
+    if story.accepted().is_empty() {
+        return Cell::Skipped("no transcript to compare with".into());
+    }
+    match backing.tell(story) {
+        Ok(told) if agrees(story, &told) => Cell::Passed,
+        Ok(told) => Cell::differs(story.accepted()[0], &told),
+        Err(why) => Cell::Failed(why),
+    }
+}
+
+/// Does `count` jobs on a few threads; each result with its number.
+fn in_parallel(count: usize, job: impl Fn(usize) -> Cell + Sync) -> Vec<(usize, Cell)> {
+    const THREADS: usize = 8;
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..THREADS.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= count {
+                        break;
+                    }
+                    let cell = job(at);
+                    done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((at, cell));
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_stories_can_be_read() {
+        let suite = Suite::with_own_scenarios();
+        assert!(suite.scenarios().count() >= 28);
+        assert!(suite.scenarios().all(|story| !story.about.is_empty() && !story.accepted().is_empty()));
+    }
+
+    #[test]
+    fn a_filter_lets_some_through() {
+        let suite = Suite::with_own_scenarios().filter("scenario/accept");
+        let names: Vec<_> = suite.scenarios().map(|story| story.name.as_str()).collect();
+        assert_eq!(names, ["accept", "accept-burst"]);
+    }
+
+    #[test]
+    fn every_job_is_done_once() {
+        let mut done: Vec<_> = in_parallel(100, |_| Cell::Passed).into_iter().map(|(at, _)| at).collect();
+        done.sort_unstable();
+        assert!(done.into_iter().eq(0..100));
+    }
+}
