@@ -80,6 +80,7 @@ impl fmt::Display for BackendName {
 /// assert!("kqueue".parse::<stheno::BackendName>().is_err());
 /// # Ok(()) }
 /// ```
+#[allow(clippy::large_enum_variant)] // there is one to a loop, and it is not moved
 pub enum AnyBackend {
     /// The select backend.
     #[cfg(feature = "select")]

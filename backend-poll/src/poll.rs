@@ -36,7 +36,7 @@ pub struct Poll<M: Memory> {
     entries: M::Entries,
     owners: M::Owners,
     places: M::Places,
-    /// How many entries hold something that is still to be taken.
+    /// How many entries hold something that is still to be taken, at most.
     left: usize,
     /// The entry to look for results from; goes on between waits, so that whoever takes few reaches all.
     cursor: usize,
@@ -116,7 +116,6 @@ impl<M: Memory> Poll<M> {
     /// An entry cannot be changed, and so is written anew.
     fn replace(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) {
         let position = self.position(key.index());
-        self.drop_result(position);
         if let Some(known) = self.entries.as_mut_slice().get_mut(position) {
             *known = entry(fd, interest);
         }
@@ -125,7 +124,6 @@ impl<M: Memory> Poll<M> {
     /// Takes the entry out; the last one moves into the gap.
     fn leave(&mut self, index: usize) {
         let position = self.position(index);
-        self.drop_result(position);
         self.entries.swap_remove(position);
         self.owners.swap_remove(position);
         if let Some(moved) = self.owners.as_slice().get(position).copied() {
@@ -140,12 +138,6 @@ impl<M: Memory> Poll<M> {
     fn move_to(&mut self, index: usize, position: usize) {
         if let Some(place) = self.places.as_mut_slice().get_mut(index) {
             place.position = position as u32;
-        }
-    }
-
-    fn drop_result(&mut self, position: usize) {
-        if self.entries.as_slice().get(position).is_some_and(|entry| !entry.revents().is_empty()) {
-            self.left = self.left.saturating_sub(1);
         }
     }
 

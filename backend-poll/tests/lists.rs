@@ -10,8 +10,8 @@ use support::*;
 fn holds_three<M: Memory>(poll: Poll<M>) {
     let mut watch = Watch(poll);
     let pairs: Vec<_> = (0..4).map(|_| pair()).collect();
-    for key in 0..3 {
-        watch.register(&pairs[key].0, key as u32, W).unwrap();
+    for (key, (a, _)) in (0..3).zip(&pairs) {
+        watch.register(a, key, W).unwrap();
     }
     let all: Vec<_> = (0..3).map(|key| (key, Readiness::WRITABLE)).collect();
     let why = watch.register(&pairs[3].0, 3, W).unwrap_err();
@@ -68,6 +68,21 @@ fn a_refused_interest_changes_nothing() {
     watch.reregister(&pairs[0].0, 0, Interest::NONE).unwrap();
     watch.reregister(&pairs[2].0, 2, W).unwrap();
     assert_eq!(watch.look(), [(1, Readiness::WRITABLE), (2, Readiness::WRITABLE)]);
+}
+
+#[test]
+fn an_entry_that_moved_is_still_its_keys() {
+    let mut watch = Watch(Poll::<Fixed<4>>::default());
+    let pairs: Vec<_> = (0..4).map(|_| pair()).collect();
+    for (key, (a, _)) in (0..).zip(&pairs) {
+        watch.register(a, key, W).unwrap();
+    }
+    watch.deregister(&pairs[0].0, 0).unwrap();
+    watch.reregister(&pairs[3].0, 3, R).unwrap();
+    assert_eq!(watch.look(), [(1, Readiness::WRITABLE), (2, Readiness::WRITABLE)]);
+    watch.deregister(&pairs[1].0, 1).unwrap();
+    watch.deregister(&pairs[3].0, 3).unwrap();
+    assert_eq!(watch.look(), [(2, Readiness::WRITABLE)]);
 }
 
 #[test]

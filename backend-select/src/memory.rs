@@ -5,7 +5,7 @@ use stheno_core::{Error, ErrorKind, Key, Result};
 
 use crate::BITS;
 
-/// The memory that a [`Select`](crate::Select) keeps its sets in: [`Fixed`], `&mut Fixed`, or [`Heap`] (feature `alloc`).
+/// The memory that a [`Select`](crate::Select) keeps its sets in: [`Fixed`], `&mut Fixed`, or `Heap` (feature `alloc`).
 ///
 /// Six sets (what is wanted and what is ready, for each of read, write and except), and a key for each descriptor.
 ///

@@ -9,7 +9,7 @@ use stheno_core::backend::{REGISTERED_TWICE, wait_out};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result};
 
 use crate::Memory;
-use crate::sets::{BITS, bits, has, put, union};
+use crate::sets::{BITS, bits, put, union};
 use crate::system::{failure, now, timespec};
 
 /// The select backend, in the [`Memory`] that it is given.
@@ -43,7 +43,7 @@ pub struct Select<M> {
     bound: usize,
     /// How many words of the ready sets the last wait has written.
     words: usize,
-    /// How many results are still to be taken. The ready sets hold these and nothing else.
+    /// How many results are still to be taken, at most. The ready sets hold these and nothing else.
     left: usize,
     /// The descriptor to look for results from; goes on between waits, so that whoever takes few reaches all.
     cursor: usize,
@@ -112,16 +112,9 @@ impl<M: Memory> Select<M> {
         for (set, asked) in parts.want.into_iter().zip(asked) {
             put(set, descriptor, asked);
         }
-        if self.left > 0 {
-            // A result that is not taken yet must not tell what nobody asks for any longer.
-            let (mut before, mut after) = (false, false);
-            for (set, asked) in parts.ready.into_iter().zip(asked) {
-                let ready = has(set, descriptor);
-                put(set, descriptor, ready && asked);
-                before |= ready;
-                after |= ready && asked;
-            }
-            self.left -= usize::from(before && !after);
+        // A result that is not taken yet must not tell what nobody asks for any longer.
+        for (set, _) in parts.ready.into_iter().zip(asked).filter(|(_, asked)| !asked) {
+            put(set, descriptor, false);
         }
         if !interest.is_empty() {
             self.bound = self.bound.max(descriptor + 1);

@@ -20,11 +20,6 @@ pub(crate) fn put(set: &mut [FdSetElement], descriptor: usize, present: bool) {
     }
 }
 
-/// Whether the descriptor is in the set.
-pub(crate) fn has(set: &[FdSetElement], descriptor: usize) -> bool {
-    bits(set, descriptor / BITS).any(|bit| bit == descriptor % BITS)
-}
-
 /// The bits of one word, in order; none past the set's end.
 pub(crate) fn bits(set: &[FdSetElement], word: usize) -> impl Iterator<Item = usize> {
     FdSetIter::new(set.get(word..=word).unwrap_or_default()).map(|bit| bit as usize)

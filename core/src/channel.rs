@@ -41,7 +41,7 @@ impl<N: Net> Guest<N> {
     }
 }
 
-impl<N: Net, T> Channel<'_, N, T> {
+impl<'a, N: Net, T> Channel<'a, N, T> {
     /// The next caller in line; `None` where nobody waits any more.
     pub fn accept(&mut self) -> Result<Option<Guest<N>>> {
         if self.io.own.state != State::Listening {
@@ -134,14 +134,28 @@ impl<N: Net, T> Channel<'_, N, T> {
     ///
     /// Its predicates are asked again when the turn is settled.
     pub fn neighbour(&mut self, key: Key) -> Result<(&mut T, Io<'_, N>)> {
+        let (io, Slot { own, dispatcher }) = self.touched(key)?;
+        let dispatcher = dispatcher.as_mut().ok_or(CLOSED)?;
+        Ok((dispatcher, Io { net: io.net, own, ledger: io.ledger, index: key.index() as u32 }))
+    }
+
+    /// The handler's own I/O and another channel's dispatcher at once, so that bytes go from one into the other's buffer
+    /// without a stop in between. An error where the key is stale, or the handler's own.
+    ///
+    /// The other channel's predicates are asked again when the turn is settled.
+    pub fn with_neighbour(&mut self, key: Key) -> Result<(&mut Io<'a, N>, &mut T)> {
+        let (io, slot) = self.touched(key)?;
+        Ok((io, slot.dispatcher.as_mut().ok_or(CLOSED)?))
+    }
+
+    fn touched(&mut self, key: Key) -> Result<(&mut Io<'a, N>, &mut Slot<T, N>)> {
         let index = key.index() as u32;
         let slot = other(self.before, self.after, index).ok_or(CLOSED)?;
         if slot.own.generation != key.generation() || !slot.own.state.is_live() {
             return Err(CLOSED);
         }
-        let dispatcher = slot.dispatcher.as_mut().ok_or(CLOSED)?;
         self.io.ledger.touch(&mut slot.own, index);
-        Ok((dispatcher, Io { net: self.io.net, own: &mut slot.own, ledger: self.io.ledger, index }))
+        Ok((&mut self.io, slot))
     }
 
     /// Visits every other channel in the table; costs time in the size of the table.

@@ -84,14 +84,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Outbox<S> {
     ///
     /// An error of kind [`Full`](ErrorKind::Full) where `bytes` are more than there is [`room`](Self::room) for: then none
     /// of them was taken. (Room is asked for beforehand, since nobody can know how much the network will take.)
-    #[doc(alias = "push")]
     pub fn send<N: Net>(&mut self, io: &mut Io<'_, N>, bytes: &[u8]) -> Result<()> {
         if bytes.len() > self.room() {
-            return Err(Error::new(ErrorKind::Full, "the outbox is full").doing("send"));
+            return Err(FULL);
         }
         let sent = if self.is_empty() { io.send(bytes)? } else { 0 };
-        let kept = self.waiting.push(bytes.get(sent..).unwrap_or_default());
-        debug_assert_eq!(sent + kept, bytes.len());
+        self.push(bytes.get(sent..).unwrap_or_default())
+    }
+
+    /// Keeps `bytes` behind what waits already and sends nothing now: for a channel that is not connected yet.
+    ///
+    /// An error of kind [`Full`](ErrorKind::Full) where there is no room for all of them: then none was taken.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() > self.room() {
+            return Err(FULL);
+        }
+        let _all = self.waiting.push(bytes);
         Ok(())
     }
 
@@ -109,3 +117,5 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Outbox<S> {
         io.recv_into(&mut self.waiting)
     }
 }
+
+const FULL: Error = Error::new(ErrorKind::Full, "the outbox is full").doing("send");

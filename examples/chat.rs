@@ -1,0 +1,118 @@
+//! A chat room: whoever calls says a name and is heard by all the others.
+//!
+//! Everyone has a buffer for what is said to them. Who does not read until it is full is shown out, so that a slow reader
+//! costs the room no more than that buffer and stalls nobody.
+
+use std::io::{Write, stdout};
+use std::net::Ipv4Addr;
+
+use stheno::{Buffer, Channel, Dispatcher, Error, EventLoop, Guest, Os, Outbox, Reason, Result, waker};
+
+const HELP: &str = "A chat room, to be visited with nc.\n\nUsage: chat [PORT]   (default: 7007; 0 takes a free one)";
+
+enum Room {
+    Door,
+    Guest(Box<Member>),
+}
+
+#[derive(Default)]
+struct Member {
+    /// Empty until it has been said.
+    name: String,
+    heard: Buffer<[u8; 1024]>,
+    told: Outbox<[u8; 16384]>,
+}
+
+impl Dispatcher<Os> for Room {
+    fn writable(&self) -> bool {
+        matches!(self, Self::Guest(member) if !member.told.is_empty())
+    }
+
+    fn handle_accepted(&mut self, guest: &mut Guest<Os>, door: &mut Channel<'_, Os, Self>) -> Result<()> {
+        let key = door.adopt(guest, Self::Guest(Box::default()))?;
+        let (Self::Guest(member), mut io) = door.neighbour(key)? else { return Ok(()) };
+        member.told.send(&mut io, b"Welcome. What is your name?\n")
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        let Self::Guest(member) = self else { return Ok(()) };
+        channel.recv_into(&mut member.heard)?;
+        while let Some(line) = member.next_line()? {
+            member.said(&line, channel)?;
+        }
+        Ok(())
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        let Self::Guest(member) = self else { return Ok(()) };
+        member.told.flush(channel)
+    }
+
+    fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        match self {
+            Self::Guest(member) if !member.name.is_empty() => {
+                tell_others(channel, &format!("* {} left\n", member.name))
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    /// The next whole line, without its end; an error where it is longer than anyone should speak.
+    fn next_line(&mut self) -> Result<Option<String>> {
+        let end = self.heard.filled().into_iter().flatten().position(|byte| *byte == b'\n');
+        let too_long = Error::user("a line is too long", 0);
+        let Some(end) = end else { return if self.heard.is_full() { Err(too_long) } else { Ok(None) } };
+        let mut line = vec![0; end + 1];
+        self.heard.pop(&mut line);
+        Ok(Some(String::from_utf8_lossy(&line).chars().filter(|spoken| !spoken.is_control()).collect()))
+    }
+
+    fn said(&mut self, line: &str, channel: &mut Channel<'_, Os, Room>) -> Result<()> {
+        if !self.name.is_empty() {
+            tell_others(channel, &format!("{}: {line}\n", self.name));
+        } else if !line.trim().is_empty() {
+            self.name = line.trim().chars().take(32).collect();
+            self.told.send(channel, b"Whatever you type is heard by all.\n")?;
+            tell_others(channel, &format!("* {} came\n", self.name));
+        }
+        Ok(())
+    }
+}
+
+/// Says something to everyone else who has a name. Who has not read for so long that it does not fit is shown out.
+fn tell_others(channel: &mut Channel<'_, Os, Room>, text: &str) {
+    let mut slow = Vec::new();
+    channel.for_each_neighbour(|other, io| match other {
+        Room::Guest(member) if !member.name.is_empty() => {
+            if member.told.send(io, text.as_bytes()).is_err() {
+                slow.push(std::mem::take(&mut member.name));
+                io.close();
+            }
+            true
+        }
+        _ => false,
+    });
+    slow.iter().for_each(|name| tell_others(channel, &format!("* {name} was too slow\n")));
+}
+
+fn main() -> std::process::ExitCode {
+    let served = match std::env::args().nth(1).as_deref() {
+        Some("--help" | "-h") => writeln!(stdout(), "{HELP}").map_err(Into::into),
+        Some(port) => port.parse().map_err(|_| format!("{port} is no port\n{HELP}").into()).and_then(serve),
+        None => serve(7007),
+    };
+    u8::from(served.inspect_err(|why| eprintln!("chat: {why}")).is_err()).into()
+}
+
+fn serve(port: u16) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let mut events = EventLoop::<Room>::new()?;
+    let door = events.listen((Ipv4Addr::LOCALHOST, port), Room::Door)?;
+    let waker = waker(&mut events)?;
+    ctrlc::set_handler(move || waker.stop().unwrap_or_else(|why| eprintln!("cannot stop: {why}")))?;
+    let port = events.channel(door)?.1.local_address()?.port().unwrap_or(port);
+    writeln!(stdout(), "listening; come in with: nc 127.0.0.1 {port}")?;
+    Ok(events.run()?)
+}
