@@ -1,0 +1,53 @@
+# `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt clippy doc unit no-std conformance load strace
+
+CARGO ?= cargo
+BACKEND ?=
+PORT ?= 7007
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the chat server (PORT=7007)
+	$(CARGO) run --quiet --example chat -- $(PORT)
+
+test: fmt clippy doc no-std unit conformance ## everything that must hold before a change lands
+
+fmt: ## check the format
+	$(CARGO) fmt --all --check
+
+clippy: ## lint everything, with warnings as errors
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+
+doc: ## build the documentation, with warnings as errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
+
+# Each package alone: Cargo unifies features over a workspace, which would hide a use of std or of the heap.
+no-std: ## check each package alone, without std and with each feature by itself
+	test "$$($(CARGO) tree --package stheno-core --edges normal | wc -l)" -eq 1
+	for package in stheno-core stheno-select stheno-poll stheno-epoll; do \
+	  $(CARGO) clippy --package $$package --no-default-features -- -D warnings || exit 1; \
+	done
+	for feature in alloc heapless bitflags log; do \
+	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
+	done
+	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std; do \
+	  $(CARGO) clippy --package stheno --no-default-features --features $$features -- -D warnings || exit 1; \
+	done
+	! $(CARGO) check --package stheno --no-default-features 2>/dev/null
+
+unit: ## unit tests, documentation tests, and the examples with real clients
+	$(CARGO) build --workspace --examples
+	$(CARGO) test --workspace --all-features
+
+conformance: ## scenarios and contract cases on every backend, or on one (BACKEND=poll)
+	$(CARGO) run --quiet --package stheno-conformance -- $(if $(BACKEND),--backend $(BACKEND))
+
+load: ## ten thousand clients at once, on every backend, every byte checked
+	$(CARGO) build --release --example echo
+	$(CARGO) test --release --test load -- --nocapture
+
+strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
+	$(CARGO) build --release --example echo
+	$(CARGO) test --release --test system_calls -- --nocapture
