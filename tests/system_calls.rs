@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use programs::{Program, path_of, until};
+use programs::{Program, until};
 
 const IDLE: usize = 10_000;
 const ECHOES: usize = 100;
@@ -18,16 +18,17 @@ const ECHOES: usize = 100;
 fn an_echo_is_one_wait_one_recv_and_one_send() {
     stheno::raise_descriptor_limit().unwrap();
     let trace = std::env::temp_dir().join(format!("stheno-calls-{}", std::process::id()));
-    let mut command = Command::new("strace");
-    // The program itself, not the thread that its signals come by.
-    command.arg("-o").arg(&trace).arg("--").arg(path_of("echo")).args(["--port", "0", "--backend", "epoll"]);
-    let server = Program::launch(command);
+    let server = Program::start("echo", &["--port", "0", "--backend", "epoll"]);
+    // The loop itself, not the thread that its signals come by.
+    let mut strace = Command::new("strace");
+    let mut strace = strace.arg("-o").arg(&trace).arg("-p").arg(server.id().to_string()).spawn().unwrap();
+    let calls = || std::fs::read_to_string(&trace).unwrap_or_default();
+    until("the tracer", || calls().ends_with("epoll_pwait(3, "));
 
     let idle: Vec<_> = (0..IDLE).map(|_| TcpStream::connect(server.address).unwrap()).collect();
     let mut active = TcpStream::connect(server.address).unwrap();
     active.set_nodelay(true).unwrap();
     echo(&mut active);
-    let calls = || std::fs::read_to_string(&trace).unwrap();
     until("quiet", || calls().ends_with("epoll_pwait(3, "));
     let before = calls().len();
     for _ in 0..ECHOES {
@@ -36,6 +37,7 @@ fn an_echo_is_one_wait_one_recv_and_one_send() {
     until("quiet", || calls().ends_with("epoll_pwait(3, "));
     let made = calls()[before..].to_owned();
     drop((idle, server));
+    strace.wait().unwrap();
     std::fs::remove_file(&trace).unwrap();
 
     let mut counts = BTreeMap::<&str, usize>::new();
