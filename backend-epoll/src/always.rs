@@ -25,8 +25,8 @@ impl Default for AlwaysReady {
 
 /// The list, and how far a wait's results have been taken from it.
 ///
-/// A file is never exceptional, so that only those are in the list who want to read or write. Searching is O(length); only descriptors that the kernel refuses, and those deregistered while there are any, are
-/// searched for.
+/// A file is never exceptional, so that only those are in the list who want to read or write. Searching is O(length);
+/// only descriptors that the kernel refuses, and those deregistered while there are any, are searched for.
 pub(crate) struct Always<A> {
     list: A,
     next: usize,
