@@ -157,35 +157,38 @@ mod tests {
         buffer.filled().concat()
     }
 
-    /// Every sequence of five operations out of pushes and pops of 0 to 4 bytes, against a `VecDeque`.
+    /// Goes on from here with every operation there is, each checked against a `VecDeque`.
+    fn explore<const N: usize>(buffer: &Buffer<[u8; N]>, model: &VecDeque<u8>, next: u8, depth: u32) {
+        if depth == 0 {
+            return;
+        }
+        for amount in 0..=4 {
+            let (mut buffer, mut model, mut bytes) = (buffer.clone(), model.clone(), [0; 4]);
+            let n = buffer.pop(&mut bytes[..amount]);
+            assert_eq!(n, amount.min(model.len()));
+            assert!(model.drain(..n).eq(bytes[..n].iter().copied()));
+            assert!(model.iter().eq(buffer.filled().into_iter().flatten()));
+            explore(&buffer, &model, next, depth - 1);
+        }
+        for amount in 0..=4 {
+            let (mut buffer, mut model) = (buffer.clone(), model.clone());
+            let bytes: [u8; 4] = core::array::from_fn(|i| next.wrapping_add(i as u8));
+            let n = buffer.push(&bytes[..amount]);
+            assert_eq!(n, amount.min(N - model.len()));
+            model.extend(&bytes[..n]);
+            assert!(model.iter().eq(buffer.filled().into_iter().flatten()));
+            explore(&buffer, &model, next.wrapping_add(n as u8), depth - 1);
+        }
+    }
+
+    /// Every sequence of six operations out of pushes and pops of 0 to 4 bytes.
     #[test]
     fn agrees_with_a_queue_in_every_short_history() {
-        const OPERATIONS: u32 = 10;
-        const DEPTH: u32 = 5;
-        for capacity in 0..=4 {
-            for history in 0..OPERATIONS.pow(DEPTH) {
-                let mut memory = [0; 4];
-                let mut buffer = Buffer::new(&mut memory[..capacity]);
-                let (mut model, mut next, mut rest) = (VecDeque::<u8>::new(), 0_u8, history);
-                for _ in 0..DEPTH {
-                    let (pops, amount) = (rest % OPERATIONS / 5 == 1, (rest % 5) as usize);
-                    rest /= OPERATIONS;
-                    let mut bytes = [0; 4];
-                    if pops {
-                        let n = buffer.pop(&mut bytes[..amount]);
-                        assert_eq!(n, amount.min(model.len()));
-                        assert!(model.drain(..n).eq(bytes[..n].iter().copied()));
-                    } else {
-                        bytes = core::array::from_fn(|i| next.wrapping_add(i as u8));
-                        let n = buffer.push(&bytes[..amount]);
-                        assert_eq!(n, amount.min(capacity - model.len()));
-                        model.extend(&bytes[..n]);
-                        next = next.wrapping_add(n as u8);
-                    }
-                    assert!(model.iter().eq(buffer.filled().into_iter().flatten()));
-                }
-            }
-        }
+        explore(&Buffer::<[u8; 0]>::default(), &VecDeque::new(), 0, 6);
+        explore(&Buffer::<[u8; 1]>::default(), &VecDeque::new(), 0, 6);
+        explore(&Buffer::<[u8; 2]>::default(), &VecDeque::new(), 0, 6);
+        explore(&Buffer::<[u8; 3]>::default(), &VecDeque::new(), 0, 6);
+        explore(&Buffer::<[u8; 4]>::default(), &VecDeque::new(), 0, 6);
     }
 
     #[test]

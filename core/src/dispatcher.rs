@@ -1,7 +1,7 @@
 //! The user's object: what a channel wants, and what it does when something happens.
 
 use crate::io::Unhandled;
-use crate::{Channel, Error, Guest, Net, Result, State, diagnostics};
+use crate::{Channel, Error, ErrorKind, Guest, Net, Result, State, diagnostics};
 
 /// Why a channel was closed by something else than the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,11 +136,17 @@ pub trait Dispatcher<N: Net, T = Self> {
     /// Something failed on this channel: a handler, a connection attempt, a registration, an ICMP message.
     ///
     /// `Ok` takes the error upon itself, and the channel goes on if it can; an error closes it, with that as the reason.
-    /// The default logs, lets a datagram channel go on, and closes any other. A connection attempt that failed and a
+    /// The default logs, lets a datagram channel go on, and closes any other; but a listener whose handler found no room
+    /// for a caller goes on too. A connection attempt that failed and a
     /// descriptor that is not open close the channel in any case; a listener that lacks descriptors rests in any case,
     /// and is never closed for it.
     fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, N, T>) -> Result<()> {
-        if channel.state() == State::Datagram {
+        let goes_on = match channel.state() {
+            State::Datagram => true,
+            State::Listening => matches!(error.kind(), ErrorKind::Full | ErrorKind::Exhausted),
+            _ => false,
+        };
+        if goes_on {
             diagnostics::failed(channel.key(), "error", &error);
             return Ok(());
         }

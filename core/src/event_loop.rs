@@ -38,6 +38,7 @@ pub struct EventLoop<T, N: Net, B, S> {
 
 /// What a turn did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub struct Turn {
     /// Channels of which the backend reported something.
     pub fired: usize,
@@ -45,6 +46,8 @@ pub struct Turn {
     pub timeouts: usize,
     /// Whether a waker ended the wait.
     pub woken: bool,
+    /// Whether the loop was asked to end since the turn before.
+    pub stopped: bool,
 }
 
 /// How many vacant slots there are before a turn, at least, where the table can grow; those that handlers may fill.
@@ -235,9 +238,7 @@ where
     #[doc(alias = "loop")]
     #[doc(alias = "dispatch")]
     pub fn run(&mut self) -> Result<()> {
-        while !self.is_empty() && !self.stopping() {
-            self.turn(None)?;
-        }
+        while !self.is_empty() && !self.turn(None)?.stopped {}
         Ok(())
     }
 
@@ -246,17 +247,11 @@ where
     #[doc(alias = "loop")]
     pub fn run_turns(&mut self, turns: usize, timeout: Option<Duration>) -> Result<()> {
         for _ in 0..turns {
-            if self.is_empty() || self.stopping() {
+            if self.is_empty() || self.turn(timeout)?.stopped {
                 break;
             }
-            self.turn(timeout)?;
         }
         Ok(())
-    }
-
-    /// Whether a request to stop was made; taken by asking.
-    fn stopping(&mut self) -> bool {
-        core::mem::take(&mut self.ledger.stop)
     }
 
     /// One turn: waits until something happens, but no longer than `timeout`, and does all that it implies.
@@ -270,20 +265,24 @@ where
         self.settle();
         self.grow();
         if self.is_empty() {
+            turn.stopped = core::mem::take(&mut self.ledger.stop);
             return Ok(turn);
         }
         let idle = self.ledger.dirty == NIL && !core::mem::take(&mut self.ledger.busy) && !self.ledger.stop;
         let mut left = if idle { timeout } else { Some(Duration::ZERO) };
+        let mut stuck = None;
         loop {
             let began = self.clock();
             let patience = self.patience(left, began);
             self.backend.wait(&mut self.net, patience)?;
             while let Some(fired) = self.backend.next() {
-                if self.answer(fired)? {
-                    turn.woken = true;
-                } else {
-                    turn.fired += 1;
-                    self.dispatch(fired);
+                match self.answer(fired) {
+                    Ok(true) => turn.woken = true,
+                    Ok(false) => {
+                        turn.fired += 1;
+                        self.dispatch(fired);
+                    }
+                    Err(why) => stuck = Some(why),
                 }
             }
             if let (Some(began), Some(now)) = (began, self.clock()) {
@@ -291,10 +290,14 @@ where
                 left = left.map(|left| left.saturating_sub(now.saturating_since(began)));
             }
             self.settle();
+            if let Some(why) = stuck {
+                return Err(why);
+            }
             // A wait that ended for a deadline that had been moved, or a rest that is over, is not a turn's end.
-            let idle = turn == Turn::default() && self.ledger.dirty == NIL && !self.ledger.stop;
+            let idle = turn == Turn::default() && self.ledger.dirty == NIL && !self.ledger.busy && !self.ledger.stop;
             if !idle || began.is_none() || left.is_some_and(|left| left.is_zero()) {
                 self.ledger.busy = false;
+                turn.stopped = core::mem::take(&mut self.ledger.stop);
                 return Ok(turn);
             }
         }
@@ -397,7 +400,6 @@ where
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.link);
-            slot.own.flags.remove(Flags::DIRTY);
             self.settle_one(index, &mut now);
         }
         if core::mem::take(&mut self.ledger.freed) {
@@ -405,6 +407,10 @@ where
         }
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
             self.resume = Some(self.backend.now(&self.net) + REST);
+        }
+        // With nobody left there may be no next turn: what was closed meanwhile goes now. No handler runs for it.
+        if self.is_empty() && self.ledger.dirty != NIL {
+            self.settle();
         }
     }
 
@@ -426,10 +432,13 @@ where
             firing::tell(dispatcher, &mut channel, why, true);
         }
         self.settle_deadline(index, now);
-        match self.slots.as_mut_slice().get_mut(index as usize) {
-            Some(slot) if slot.own.state == State::Closing => self.finish(index),
-            // Touched once more after it had ended.
-            Some(slot) if slot.own.state == State::Closed => self.ledger.vacate(&mut slot.own, index),
+        let Some(Slot { own, .. }) = self.slots.as_mut_slice().get_mut(index as usize) else { return };
+        // It was on the list until now, so that what its own handlers touched here was settled with it.
+        own.flags.remove(Flags::DIRTY);
+        match own.state {
+            State::Closing => self.finish(index),
+            // What is left to read is for the next turn.
+            State::Draining => self.ledger.touch(own, index),
             _ => {}
         }
     }
@@ -507,12 +516,8 @@ where
         own.set_muted(Interest::NONE);
         own.filing.deadline = Instant::NEVER;
         own.state = State::Closed;
-        // A handler of this pass may have touched it again: it is vacant once it is off the list.
-        let touched = own.flags.contains(Flags::DIRTY);
-        own.flags = if touched { Flags::DIRTY } else { Flags::NONE };
-        if !touched {
-            ledger.vacate(own, index);
-        }
+        own.flags = Flags::NONE;
+        ledger.vacate(own, index);
     }
 
     fn unlink_resting(&mut self, index: u32) {
@@ -571,6 +576,8 @@ where
 
     /// Sees to it that handlers find vacant slots, as far as the storage lets it.
     fn grow(&mut self) {
+        // A heap that was full may have room again; one that is full still is asked once a turn.
+        self.ledger.bounded &= self.ledger.vacancies > 0;
         while self.ledger.vacancies < SPARE && self.grow_by_one() {}
     }
 
@@ -606,11 +613,12 @@ where
     /// a slot of the table and is no channel: it does not keep `run` going. A bell that was attached before is let go.
     #[cfg(target_has_atomic = "8")]
     pub fn attach(&mut self, bell: impl Into<crate::waker::BellHandle>, socket: N::Socket) -> Result<()> {
+        self.detach();
+        self.settle();
         if self.ledger.vacancies == 0 && !self.grow_by_one() {
             self.net.close(socket);
             return Err(FULL.doing("attach a bell"));
         }
-        self.detach();
         let index = self.ledger.vacant;
         let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) else {
             self.net.close(socket);
@@ -625,9 +633,13 @@ where
             None => Ok(()),
         };
         slot.own.flags |= Flags::REGISTERED;
-        registered.inspect_err(|_| self.detach())
+        registered.inspect_err(|_| {
+            self.detach();
+            self.settle();
+        })
     }
 
+    /// Lets the bell go; its socket is closed when the turn is settled.
     #[cfg(target_has_atomic = "8")]
     fn detach(&mut self) {
         if let Some((key, _)) = self.bell.take() {
@@ -636,12 +648,11 @@ where
                 slot.own.state = State::Closing;
                 self.ledger.touch(&mut slot.own, index);
             }
-            self.settle();
         }
     }
 
     /// Whether it was the bell that fired, and what it asks for. A bell that cannot be drained would end every wait: it is
-    /// let go, and the error is the turn's.
+    /// let go, and the error is the turn's, once the turn has served the others.
     #[cfg(target_has_atomic = "8")]
     fn answer(&mut self, fired: Fired) -> Result<bool> {
         let Some((key, bell)) = &self.bell else { return Ok(false) };

@@ -7,7 +7,7 @@ use crate::channel::FULL;
 use crate::imply::{Outcome, Step, Verdict, conclude, steps};
 use crate::slot::{Flags, Own};
 use crate::{
-    Channel, Dispatcher, Error, ErrorKind, Instant, Interest, Net, Readiness, Reason, Result, State, diagnostics,
+    Channel, Dispatcher, Error, ErrorKind, Instant, Interest, Net, Readiness, Reason, Result, Shut, State, diagnostics,
 };
 
 /// How much one channel may do in a turn.
@@ -24,6 +24,8 @@ pub(crate) fn wanted<S, T, D: Dispatcher<N, T>, N: Net>(own: &Own<S>, dispatcher
     let (reads, writes) = match own.state {
         // Rule 5: while connecting, WRITE is wanted whatever the predicate says.
         State::Connecting => return Interest::WRITE,
+        // With both halves shut the end is awaited, whatever the predicates say.
+        State::Open(Shut::Both) => return Interest::READ,
         state => (state.can_read() && dispatcher.readable(), state.can_write() && dispatcher.writable()),
     };
     let urgent = reads && matches!(own.state, State::Open(_));
@@ -77,7 +79,8 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
                 Some(why) if step == Step::Connect => {
                     act(dispatcher, channel, step, Outcome::Refused, Some(why), budget)
                 }
-                Some(why) => act(dispatcher, channel, step, Outcome::Disconnected, Some(why), budget),
+                // The question may be answered before everything was read.
+                Some(why) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
                 None if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
                 None if step == Step::TakeError => continue,
                 None => act(dispatcher, channel, step, Outcome::Done, None, budget),
@@ -108,6 +111,7 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
 ) -> bool {
     channel.io.ledger.busy = true;
+    channel.io.own.flags.remove(Flags::EXHAUSTED);
     let returned = handler(dispatcher, channel);
     if let Some(why) = own_failure(channel, returned)
         && !act(dispatcher, channel, step, Outcome::Failed, Some(why), budget)
@@ -160,8 +164,10 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
     why: Option<Error>,
     budget: Budget,
 ) -> bool {
+    // What comes after a break that took the socket's error away only looks like an end.
+    let ended = outcome == Outcome::End && channel.io.own.state != State::Draining;
     let reason = match why {
-        Some(why) if outcome != Outcome::End => Reason::Disconnected(why),
+        Some(why) if !ended => Reason::Disconnected(why),
         _ => Reason::End,
     };
     let why = why.unwrap_or(Error::new(ErrorKind::Other, "no reason is known"));
@@ -180,6 +186,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         Verdict::ErrorAndClose => tell(dispatcher, channel, why, true),
         Verdict::Drain => {
             channel.io.own.state = State::Draining;
+            channel.io.own.aux = why.code().cast_unsigned();
             drain(dispatcher, channel, budget);
             false
         }
@@ -248,19 +255,18 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
             return end(dispatcher, channel, reason);
         }
     }
-    let index = channel.io.index;
-    channel.io.ledger.touch(channel.io.own, index);
 }
 
 /// Accepts callers while there are any, the budget lasts, and the listener wants them.
 fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, budget: Budget) {
-    for _ in 0..budget.accepts {
+    for round in 0..budget.accepts {
         if !wants(Interest::READ, dispatcher, channel) {
             return;
         }
         if channel.io.ledger.vacancies == 0 {
-            // A table that can grow does so before the next turn; callers keep in line until then.
-            if channel.io.ledger.bounded {
+            // A table that can grow does so before the next turn; callers keep in line until then. And one that has just
+            // become full is no error while nobody is known to wait: if somebody does, the next turn says so.
+            if channel.io.ledger.bounded && round == 0 {
                 act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(FULL.doing("accept")), budget);
             }
             return;

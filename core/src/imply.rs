@@ -132,6 +132,8 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
             .and(Step::Expt, urgent)
             .and(Step::Otherwise, over),
         State::Draining => nothing.and(Step::Read, readable),
+        // Only the end is awaited. A backend that cannot tell a hang-up from data says READABLE of it (B6).
+        State::Open(Shut::Both) => nothing.and(Step::Otherwise, readable),
         State::Open(shut) => {
             let reads = matches!(shut, Shut::Neither | Shut::Write);
             let writes = matches!(shut, Shut::Neither | Shut::Read);
@@ -153,9 +155,9 @@ pub enum Outcome {
     Nothing,
     /// A receive found the end of the peer's stream.
     End,
-    /// A receive, or the question for the waiting error, found the connection over.
+    /// A receive found the connection over, which it does only behind everything that the peer sent.
     Disconnected,
-    /// A send found the connection over. What the peer sent before may still be unread.
+    /// A send, or anything else but a receive, found the connection over. What the peer sent before may still be unread.
     SendBroken,
     /// The connection attempt failed.
     Refused,
@@ -197,8 +199,8 @@ pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
         (State::Idle | State::Closing | State::Closed, _, _) => Verdict::Stop,
         (_, Step::Invalid, _) => Verdict::ErrorAndClose,
         // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
-        (State::Connecting, _, Outcome::Done | Outcome::Nothing) => Verdict::Connected,
-        (State::Connecting, _, _) => Verdict::ErrorAndClose,
+        (State::Connecting, Step::Connect, Outcome::Done | Outcome::Nothing) => Verdict::Connected,
+        (State::Connecting, Step::Connect, _) => Verdict::ErrorAndClose,
         (State::Listening, _, Outcome::Exhausted) => Verdict::Rest,
         (State::Open(Shut::Read | Shut::Both), Step::Otherwise, _) => Verdict::Close,
         (_, Step::Otherwise, _) => Verdict::Park,
@@ -206,6 +208,9 @@ pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
         // A datagram socket has no connection to lose: ICMP is an error and harms nothing (rule 7).
         (State::Datagram | State::Listening, _, Outcome::End) => Verdict::GoOn,
         (State::Datagram | State::Listening, _, _) => Verdict::Error,
+        // A handler that fails meanwhile (a timeout) says nothing of the attempt.
+        (State::Connecting, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
+        (State::Connecting, _, _) => Verdict::ErrorAndClose,
         (_, _, Outcome::End | Outcome::Disconnected | Outcome::Refused) => Verdict::Close,
         // Rule 3: what came before is read first, if there is still a half to read from.
         (State::Open(Shut::Neither | Shut::Write), _, Outcome::SendBroken) => Verdict::Drain,

@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use crate::buffer::Buffer;
 use crate::slot::{Flags, Ledger, NIL, Own};
-use crate::{Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, State, diagnostics};
+use crate::{
+    Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, Shut, State, diagnostics,
+};
 
 /// A channel's socket, as its handlers and its neighbours see it.
 ///
@@ -86,7 +88,7 @@ impl<N: Net> Io<'_, N> {
 
     /// Receives into `into`: so many bytes, nothing for now, or the end of the stream.
     ///
-    /// The end implies `handle_close`, after the handler has returned.
+    /// The end implies `handle_close`, after the handler has returned. (Not the end that a half which was shut here gives.)
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
         if into.is_empty() {
             return Ok(Received::Data(0));
@@ -127,12 +129,18 @@ impl<N: Net> Io<'_, N> {
     /// Receives one urgent byte; `None` where there is none.
     pub fn recv_urgent(&mut self) -> Result<Option<u8>> {
         let (net, socket) = self.live()?;
-        net.recv_urgent(socket)
+        let received = net.recv_urgent(socket);
+        if let Err(why) = &received {
+            self.broke(why, Flags::SEND_BROKEN);
+        }
+        received
     }
 
     fn receive(&mut self, receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>) -> Result<Received> {
         match self.own.state {
             State::Connecting => return Ok(Received::WouldBlock),
+            // The program's own doing, which is not the end of the connection.
+            State::Open(Shut::Read | Shut::Both) => return Ok(Received::End),
             State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("recv")),
             _ => {}
         }
@@ -141,7 +149,7 @@ impl<N: Net> Io<'_, N> {
         let received = receive(net, socket);
         match &received {
             Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
-            Ok(Received::End) if !datagram => self.own.flags |= Flags::ENDED,
+            Ok(Received::End) if !datagram => self.found(Flags::ENDED),
             Ok(_) => {}
             Err(why) => self.broke(why, Flags::BROKEN),
         }
@@ -186,6 +194,8 @@ impl<N: Net> Io<'_, N> {
             State::Connecting => return Ok(0),
             State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("send")),
             State::Draining => return Err(self.reason().doing("send")),
+            // The program's own doing, which is not the end of the connection.
+            State::Open(Shut::Write | Shut::Both) => return Err(HALF_SHUT.doing("send")),
             _ => {}
         }
         let (net, socket) = self.live()?;
@@ -198,10 +208,17 @@ impl<N: Net> Io<'_, N> {
 
     /// Remembers that the connection is over, for the loop to draw its conclusion.
     fn broke(&mut self, why: &Error, which: Flags) {
-        if why.kind() == ErrorKind::Disconnected && self.own.state != State::Datagram {
-            self.own.flags |= which;
+        let connection = !matches!(self.own.state, State::Datagram | State::Listening);
+        if why.kind() == ErrorKind::Disconnected && connection {
             self.own.aux = why.code().cast_unsigned();
+            self.found(which);
         }
+    }
+
+    /// Whoever found it, a neighbour perhaps: the channel itself is told when it is settled.
+    fn found(&mut self, which: Flags) {
+        self.own.flags |= which;
+        self.ledger.touch(self.own, self.index);
     }
 
     /// The error that ended the connection.
@@ -265,7 +282,11 @@ impl<N: Net> Io<'_, N> {
             return Err(NOT_CONNECTED.doing("shut down"));
         }
         let (net, socket) = self.live()?;
-        net.shutdown(socket, half)?;
+        let done = net.shutdown(socket, half);
+        if let Err(why) = &done {
+            self.broke(why, Flags::SEND_BROKEN);
+        }
+        done?;
         let state = self.own.state.shut(half);
         self.become_(state);
         Ok(())
@@ -360,5 +381,6 @@ impl<N: Net> Io<'_, N> {
 }
 
 pub(crate) const CLOSED: Error = Error::new(ErrorKind::Stale, "the channel is closed");
+const HALF_SHUT: Error = Error::new(ErrorKind::Unsupported, "the sending half is shut");
 const NOT_CONNECTED: Error = Error::new(ErrorKind::Unsupported, "the channel is not connected");
 const _: () = assert!(NIL > i32::MAX as u32, "no slot has the index that ends a list");

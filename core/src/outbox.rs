@@ -106,6 +106,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Outbox<S> {
     /// Sends as much as there is room for of what waits, in one call.
     #[doc(alias = "initiate_send")]
     pub fn flush<N: Net>(&mut self, io: &mut Io<'_, N>) -> Result<()> {
+        // On a datagram channel nothing would be sent as an empty datagram.
+        if self.is_empty() {
+            return Ok(());
+        }
         let [first, second] = self.waiting.filled();
         let sent = if second.is_empty() { io.send(first)? } else { io.send_vectored([first, second])? };
         self.waiting.consume(sent);

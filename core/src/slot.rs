@@ -112,7 +112,7 @@ impl Flags {
     pub(crate) const ENDED: Self = Self(1 << 3);
     /// A receive found the connection over.
     pub(crate) const BROKEN: Self = Self(1 << 4);
-    /// A send found the connection over.
+    /// A send, or anything else but a receive, found the connection over.
     pub(crate) const SEND_BROKEN: Self = Self(1 << 5);
     /// A receive brought data.
     pub(crate) const RECEIVED: Self = Self(1 << 6);

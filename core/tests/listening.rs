@@ -1,0 +1,342 @@
+//! Rules 6 and 8 for listeners: they rest when there is no room, and are never closed for it.
+mod actor;
+mod memory;
+
+use std::time::Duration;
+
+use actor::{Actor, Event, Events, Log, events};
+use memory::{HANG, Memory, Watch, pair};
+use stheno_core::storage::Array;
+use stheno_core::{Error, ErrorKind, EventLoop, Key, Slot};
+
+const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+fn at_door(door: Actor) -> (Events, Key) {
+    let mut events = events();
+    let key = events.listen(7_u16, door).unwrap();
+    (events, key)
+}
+
+#[test]
+fn callers_are_adopted_and_heard() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door"));
+    let far = events.net_mut().call(7);
+    events.net_mut().say(far, b"hello");
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted"]);
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["guest read hello"]);
+}
+
+#[test]
+fn accepts_have_a_budget() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door"));
+    events.set_accept_budget(3);
+    for _ in 0..7 {
+        events.net_mut().call(7);
+    }
+    for (turn, waiting) in [(1, 4), (2, 1), (3, 0)] {
+        events.turn(NO_WAIT).unwrap();
+        assert_eq!(events.net().waiting(7), waiting, "turn {turn}");
+    }
+    events.set_accept_budget(0);
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!(events.net().waiting(7), 0, "never less than one");
+}
+
+#[test]
+fn a_listener_that_does_not_want_callers_leaves_them_in_line() {
+    let log = Log::default();
+    let door = log.actor("door");
+    let wants = door.wants.clone();
+    let door = door.on(move |event, _| {
+        if let Event::Accepted(_) = event {
+            wants.read.set(false);
+        }
+        None
+    });
+    let (mut events, key) = at_door(door);
+    for _ in 0..3 {
+        events.net_mut().call(7);
+    }
+    assert_eq!(events.run(), Err(HANG));
+    assert_eq!(events.net().waiting(7), 2, "the predicate is asked before each");
+    assert_eq!(events.net().interest(key), None);
+}
+
+#[test]
+fn a_guest_that_nobody_takes_is_hung_up_on() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door").on(|event, _| match event {
+        Event::Accepted(guest) => {
+            assert_eq!(*guest.address(), 40_002);
+            Some(Ok(()))
+        }
+        _ => None,
+    }));
+    let far = events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    assert!(events.net_mut().has_ended(far));
+    assert_eq!(events.net().held(), 1);
+}
+
+#[test]
+fn a_guest_can_be_taken_once() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door").on(|event, channel| match event {
+        Event::Accepted(guest) => {
+            let socket = guest.take().unwrap();
+            assert_eq!(guest.socket().unwrap_err().kind(), ErrorKind::Stale);
+            let late = Log::default().actor("late");
+            assert_eq!(channel.adopt(guest, late).unwrap_err().kind(), ErrorKind::Stale);
+            let again = Log::default().actor("again");
+            Some(channel.add(socket, again).map(drop))
+        }
+        _ => None,
+    }));
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!((events.len(), events.net().held()), (2, 2));
+}
+
+/// EMFILE: told once, tried again after a pause, and no spinning in between.
+#[test]
+fn a_starved_listener_rests_and_resumes_after_a_pause() {
+    let log = Log::default();
+    let (mut events, key) = at_door(log.actor("door"));
+    events.net_mut().call(7);
+    events.net_mut().exhausted_accepts = 3;
+    assert_eq!(events.run(), Err(HANG), "accepted in the end, and nothing is left to do");
+    log.tells(["door error: accept: too many sockets", "door accepted"]);
+    assert!(events.channel(key).unwrap().1.accepting());
+    let (count, elapsed) = (events.net().count, events.net().elapsed());
+    assert_eq!(count.accept, 5, "three that failed, one that did not, one that found nobody");
+    assert!(count.wait <= 10, "{count:?}");
+    assert!((ms(100)..ms(1000)).contains(&elapsed), "{elapsed:?}");
+}
+
+#[test]
+fn want_that_comes_back_is_told_again() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door").on(|event, _| match event {
+        Event::Accepted(_) => Some(Ok(())),
+        _ => None,
+    }));
+    for _ in 0..2 {
+        events.net_mut().call(7);
+        events.net_mut().exhausted_accepts = 2;
+        assert_eq!(events.run(), Err(HANG));
+        log.tells(["door error: accept: too many sockets", "door accepted"]);
+    }
+}
+
+#[test]
+fn a_starved_listener_resumes_when_a_socket_is_closed() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door"));
+    let (socket, _) = events.net_mut().connection();
+    let other = events.add(socket, log.actor("other")).unwrap();
+    events.net_mut().limit = 2;
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door error: accept: too many sockets"]);
+    let accepts = events.net().count.accept;
+    for _ in 0..20 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    assert_eq!(events.net().count.accept, accepts, "it rests");
+    events.close(other).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted"]);
+    assert_eq!(events.net().elapsed(), Duration::ZERO, "no pause was needed");
+}
+
+#[test]
+fn a_starved_listener_is_never_closed_for_it() {
+    for takes in [true, false] {
+        let log = Log::default();
+        let (mut events, key) = at_door(log.actor("door").on(move |event, _| match event {
+            Event::Error(why) => Some(if takes { Ok(()) } else { Err(*why) }),
+            _ => None,
+        }));
+        events.net_mut().call(7);
+        events.net_mut().exhausted_accepts = u32::MAX;
+        for _ in 0..30 {
+            events.turn(Some(ms(50))).unwrap();
+        }
+        log.tells(["door error: accept: too many sockets"]);
+        let (elapsed, tries) = (events.net().elapsed(), events.net().count.accept);
+        assert!(elapsed >= ms(900), "{elapsed:?}");
+        assert!(tries <= 1 + elapsed.as_millis() as u32 / 100, "{tries} tries in {elapsed:?}");
+        events.close(key).unwrap();
+        assert_eq!(events.net().held(), 0);
+    }
+}
+
+/// Two listeners rest; whichever is closed leaves the other in the list.
+#[test]
+fn listeners_rest_side_by_side() {
+    for closed in 0..3_usize {
+        let (mut events, log) = (events(), Log::default());
+        let keys = [1_u16, 2, 3].map(|port| events.listen(port, log.actor("door")).unwrap());
+        for port in [1, 2, 3] {
+            events.net_mut().call(port);
+        }
+        events.net_mut().exhausted_accepts = 3;
+        events.turn(NO_WAIT).unwrap();
+        assert_eq!(log.take().len(), 3);
+        events.close(keys[closed]).unwrap();
+        events.turn(NO_WAIT).unwrap();
+        log.tells(["door accepted", "door accepted"]);
+    }
+}
+
+/// An error that only looks like that of an accept must not be lost with it.
+#[test]
+fn exhaustion_elsewhere_is_told_also_after_a_rest() {
+    let log = Log::default();
+    let (mut events, key) = at_door(log.actor("door").on(|event, _| match event {
+        Event::Timeout => Some(Err(Error::new(ErrorKind::Exhausted, "no memory"))),
+        Event::Error(_) => Some(Ok(())),
+        _ => None,
+    }));
+    events.net_mut().call(7);
+    events.net_mut().exhausted_accepts = 1;
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door error: accept: too many sockets"]);
+    events.channel(key).unwrap().1.set_timeout(ms(1));
+    events.turn(Some(ms(2))).unwrap();
+    log.tells(["door timeout", "door error: no memory"]);
+}
+
+/// Whatever is done with a listener that rests, the list of those that do stays whole.
+#[test]
+fn an_odd_receive_on_a_resting_listener_harms_nobody() {
+    let (mut events, log) = (events(), Log::default());
+    events.net_mut().recv_from_error = Error::new(ErrorKind::Disconnected, "not connected").with_code(107);
+    let keys = [1_u16, 2].map(|port| events.listen(port, log.actor("door")).unwrap());
+    for port in [1, 2] {
+        events.net_mut().call(port);
+    }
+    events.net_mut().exhausted_accepts = 2;
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!(log.take().len(), 2);
+    for key in keys {
+        assert!(events.channel(key).unwrap().1.recv_from(&mut [0]).is_err());
+    }
+    events.turn(Some(ms(200))).unwrap();
+    log.tells(["door accepted", "door accepted"]);
+}
+
+type Small<const N: usize> = EventLoop<Actor, Memory, Watch, Array<Slot<Actor, Memory>, N>>;
+
+fn small<const N: usize>(log: &Log) -> Small<N> {
+    let (net, watch) = pair();
+    let mut events = Small::with_parts(net, watch, Array::default());
+    events.listen(7_u16, log.actor("door")).unwrap();
+    events
+}
+
+#[test]
+fn with_a_full_table_callers_stay_in_line() {
+    let log = Log::default();
+    let mut events = small::<3>(&log);
+    let first = events.net_mut().call(7);
+    for _ in 0..3 {
+        events.net_mut().call(7);
+    }
+    for _ in 0..20 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    log.tells(["door accepted", "door accepted", "door error: accept: the table of channels is full"]);
+    assert_eq!((events.len(), events.net().waiting(7)), (3, 2));
+    let accepts = events.net().count.accept;
+    assert_eq!(events.run(), Err(HANG), "no spinning");
+    assert_eq!(events.net().count.accept, accepts);
+    assert_eq!(events.net().elapsed(), Duration::ZERO, "nor trying again without cause");
+
+    events.net_mut().hang_up(first);
+    for _ in 0..9 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    log.tells(["guest read (end)", "guest close: end of stream", "door accepted"]);
+    assert_eq!((events.len(), events.net().waiting(7)), (3, 1));
+}
+
+#[test]
+fn a_table_that_is_just_full_is_no_error() {
+    let log = Log::default();
+    let mut events = small::<3>(&log);
+    for _ in 0..2 {
+        events.net_mut().call(7);
+    }
+    for _ in 0..5 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    log.tells(["door accepted", "door accepted"]);
+    assert_eq!(events.len(), 3);
+}
+
+#[test]
+fn a_table_without_a_place_refuses_at_once() {
+    let (net, watch) = pair();
+    let mut events = Small::<1>::with_parts(net, watch, Array::default());
+    let log = Log::default();
+    events.listen(7_u16, log.actor("door")).unwrap();
+    assert_eq!(events.connect(8_u16, log.actor("a")).unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(events.net().held(), 1, "the socket was closed");
+    let (net, watch) = pair();
+    let mut events = Small::<0>::with_parts(net, watch, Array::default());
+    assert_eq!(events.listen(7_u16, log.actor("door")).unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(events.net().held(), 0);
+}
+
+/// A handler that fills the table itself is told so, and the guest stays a guest.
+#[test]
+fn adopting_past_the_table_is_full() {
+    let log = Log::default();
+    let (net, watch) = pair();
+    let mut events = Small::<2>::with_parts(net, watch, Array::default());
+    events.net_mut().serve(9);
+    let more = log.clone();
+    let door = log.actor("door").on(move |event, channel| match event {
+        Event::Accepted(guest) => {
+            channel.connect_to(9_u16, more.actor("upstream")).unwrap();
+            assert_eq!(channel.connect_to(9_u16, more.actor("b")).unwrap_err().kind(), ErrorKind::Full);
+            let full = channel.adopt(guest, more.actor("c")).unwrap_err();
+            assert_eq!(full.kind(), ErrorKind::Full);
+            assert!(guest.socket().is_ok());
+            Some(Err(full))
+        }
+        Event::Error(_) => Some(Ok(())),
+        _ => None,
+    });
+    events.listen(7_u16, door).unwrap();
+    let far = events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted", "door error: adopt: the table of channels is full"]);
+    assert!(events.net_mut().has_ended(far), "hung up on");
+    assert_eq!(events.net().held(), 2);
+}
+
+/// Where the table can grow it does, between turns; callers wait in line for that long.
+#[test]
+fn a_table_that_can_grow_takes_everybody() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door"));
+    events.set_accept_budget(1000);
+    for _ in 0..300 {
+        events.net_mut().call(7);
+    }
+    for _ in 0..9 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    assert_eq!((events.len(), events.net().waiting(7)), (301, 0));
+    assert!(log.take().iter().all(|line| line == "door accepted"));
+}

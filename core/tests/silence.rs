@@ -1,0 +1,143 @@
+//! Rule 6: silence is free.
+mod actor;
+mod memory;
+
+use std::time::Duration;
+
+use actor::{Log, events};
+use memory::{HANG, Memory, Table, Watch, pair};
+use stheno_core::{Dispatcher, EventLoop, Interest, Slot};
+
+const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
+
+/// All defaults.
+struct Silent;
+impl Dispatcher<Memory> for Silent {}
+
+fn silent() -> EventLoop<Silent, Memory, Watch, Table<Slot<Silent, Memory>>> {
+    let (net, watch) = pair();
+    EventLoop::with_parts(net, watch, Table::default())
+}
+
+#[test]
+fn defaults_do_not_spin() {
+    let mut events = silent();
+    let (socket, far) = events.net_mut().connection();
+    let key = events.add(socket, Silent).unwrap();
+    events.net_mut().say(far, b"unread");
+    events.net_mut().urge(far, b'!');
+    assert_eq!(events.run(), Err(HANG), "nothing is left to wake for");
+    assert_eq!(events.net().count.wait, 2, "one for what nobody handled, one that lasts");
+    assert_eq!(events.net().interest(key), None);
+    events.net_mut().hang_up(far);
+    assert_eq!(events.run(), Err(HANG), "nor for the hang-up");
+    assert!(events.net().count.wait <= 4);
+    // Rule 6: until the predicate is touched.
+    events.touch(key).unwrap();
+    events.settle();
+    assert_eq!(events.net().interest(key), Some(Interest::ALL));
+}
+
+#[cfg(feature = "log")]
+#[test]
+fn what_nobody_handles_is_logged_once() {
+    use std::sync::Mutex;
+    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    thread_local!(static MINE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    struct Lines;
+    impl log::Log for Lines {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+        fn log(&self, record: &log::Record<'_>) {
+            if MINE.get() {
+                LINES.lock().unwrap().push(record.args().to_string());
+            }
+        }
+        fn flush(&self) {}
+    }
+    log::set_logger(&Lines).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    MINE.set(true);
+    let mut events = silent();
+    let (socket, far) = events.net_mut().connection();
+    let key = events.add(socket, Silent).unwrap();
+    for _ in 0..3 {
+        events.net_mut().say(far, b"x");
+        events.touch(key).unwrap();
+        events.turn(NO_WAIT).unwrap();
+    }
+    let lines = std::mem::take(&mut *LINES.lock().unwrap());
+    let name = format!("channel {key}:");
+    assert_eq!(lines, [format!("{name} unhandled read event"), format!("{name} unhandled write event")]);
+
+    let door = events.listen(7_u16, Silent).unwrap();
+    for _ in 0..3 {
+        events.net_mut().call(7);
+        events.turn(NO_WAIT).unwrap();
+    }
+    assert_eq!(events.net().waiting(7), 0, "callers that nobody takes are hung up on");
+    let lines = std::mem::take(&mut *LINES.lock().unwrap());
+    assert_eq!(lines, [format!("channel {door}: unhandled accepted event")]);
+    assert_eq!(events.net().held(), 2);
+}
+
+/// Of all defaults only PRIORITY is left; then the peer hangs up, and poll reports that for PRIORITY alone.
+#[test]
+fn priority_alone_is_parked_on_a_hangup() {
+    let mut events = silent();
+    let (socket, far) = events.net_mut().connection();
+    let key = events.add(socket, Silent).unwrap();
+    events.net_mut().say(far, b"unread");
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!(events.net().interest(key), Some(Interest::PRIORITY));
+    events.net_mut().hang_up(far);
+    let waits = events.net().count.wait;
+    assert_eq!(events.run(), Err(HANG));
+    assert_eq!(events.net().count.wait, waits + 2);
+    assert_eq!(events.net().interest(key), None, "parked");
+    let calls = events.net().count.changes();
+    events.channel(key).unwrap();
+    assert_eq!(events.run(), Err(HANG));
+    assert_eq!(events.net().count.changes(), calls, "asked again, it still wants the same");
+    events.touch(key).unwrap();
+    events.settle();
+    assert_eq!(events.net().interest(key), Some(Interest::ALL), "its interest changed");
+}
+
+#[test]
+fn a_slots_next_channel_is_not_muted() {
+    let mut events = silent();
+    let (socket, far) = events.net_mut().connection();
+    let old = events.add(socket, Silent).unwrap();
+    events.net_mut().say(far, b"unread");
+    events.turn(NO_WAIT).unwrap();
+    assert_ne!(events.net().interest(old), Some(Interest::ALL));
+    events.close(old).unwrap();
+    let (socket, _) = events.net_mut().connection();
+    let new = events.add(socket, Silent).unwrap();
+    assert_eq!((new.index(), events.net().interest(new)), (old.index(), Some(Interest::ALL)));
+}
+
+#[test]
+fn an_idle_loop_makes_no_call_but_its_wait() {
+    let (mut events, log) = (events(), Log::default());
+    let mut asked = Vec::new();
+    for _ in 0..100 {
+        let (socket, _) = events.net_mut().connection();
+        let actor = log.actor("a");
+        asked.push(actor.wants.asked.clone());
+        events.add(socket, actor).unwrap();
+    }
+    events.turn(NO_WAIT).unwrap();
+    let (before, reads) = (events.net().count, events.net().clock_reads());
+    let asks: u32 = asked.iter().map(|asked| asked.get()).sum();
+    for _ in 0..50 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    let after = events.net().count;
+    assert_eq!(after.wait, before.wait + 50);
+    assert_eq!(after.but_waits(), before.but_waits());
+    assert_eq!(events.net().clock_reads(), reads);
+    assert_eq!(asked.iter().map(|asked| asked.get()).sum::<u32>(), asks, "nor is a predicate asked");
+}
