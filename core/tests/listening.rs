@@ -7,7 +7,7 @@ use std::time::Duration;
 use actor::{Actor, Event, Events, Log, events};
 use memory::{HANG, Memory, Watch, pair};
 use stheno_core::storage::Array;
-use stheno_core::{Error, ErrorKind, EventLoop, Key, Slot};
+use stheno_core::{Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Key, Result, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 const fn ms(time: u64) -> Duration {
@@ -339,4 +339,27 @@ fn a_table_that_can_grow_takes_everybody() {
     }
     assert_eq!((events.len(), events.net().waiting(7)), (301, 0));
     assert!(log.take().iter().all(|line| line == "door accepted"));
+}
+
+/// A listener with the default `handle_error`, whose handler fails with every caller.
+struct Unlucky(ErrorKind);
+
+impl Dispatcher<Memory> for Unlucky {
+    fn handle_accepted(&mut self, _: &mut Guest<Memory>, _: &mut Channel<'_, Memory, Self>) -> Result<()> {
+        Err(Error::new(self.0, "unlucky"))
+    }
+}
+
+#[test]
+fn a_handler_without_room_for_a_caller_does_not_close_its_listener() {
+    for (kind, goes_on) in [(ErrorKind::Full, true), (ErrorKind::Exhausted, true), (ErrorKind::User, false)] {
+        let (net, watch) = pair();
+        let mut events: EventLoop<Unlucky, Memory, Watch, Array<Slot<Unlucky, Memory>, 4>> =
+            EventLoop::with_parts(net, watch, Array::default());
+        let door = events.listen(7_u16, Unlucky(kind)).unwrap();
+        let far = events.net_mut().call(7);
+        events.turn(NO_WAIT).unwrap();
+        assert_eq!(events.channel(door).is_ok(), goes_on, "{kind:?}");
+        assert!(events.net_mut().has_ended(far), "the caller is hung up on");
+    }
 }
