@@ -263,7 +263,6 @@ where
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
         let mut turn = Turn::default();
         self.settle();
-        self.grow();
         if self.is_empty() {
             turn.stopped = core::mem::take(&mut self.ledger.stop);
             return Ok(turn);
@@ -274,6 +273,7 @@ where
         loop {
             let began = self.clock();
             let patience = self.patience(left, began);
+            self.ledger.waits = self.ledger.waits.wrapping_add(1);
             self.backend.wait(&mut self.net, patience)?;
             while let Some(fired) = self.backend.next() {
                 match self.answer(fired) {
@@ -392,7 +392,7 @@ where
     // Settling.
 
     /// Settles everything that was touched: changed interests, deadlines, and closes. One pass; what it touches in turn
-    /// waits for the next.
+    /// waits for the next. Afterwards the table has vacant slots for the handlers to come, if its storage can grow.
     ///
     /// A turn does this by itself. It is for programs that [dispatch](Self::dispatch) by themselves.
     pub fn settle(&mut self) {
@@ -412,6 +412,7 @@ where
         if self.is_empty() && self.ledger.dirty != NIL {
             self.settle();
         }
+        self.grow();
     }
 
     fn settle_one(&mut self, index: u32, now: &mut Option<Instant>) {
@@ -548,6 +549,7 @@ where
         while let Some(slot) = slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.aux);
             slot.own.flags.remove(Flags::RESTING);
+            slot.own.aux = ledger.waits;
             ledger.touch(&mut slot.own, index);
         }
     }
@@ -588,6 +590,7 @@ where
         let index = self.slots.as_slice().len();
         let fits = index < NIL as usize && self.slots.push(Slot::default()).is_ok();
         self.ledger.bounded = !fits;
+        self.ledger.freed |= fits;
         if let Some(slot) = self.slots.as_mut_slice().get_mut(index) {
             self.ledger.vacate(&mut slot.own, index as u32);
         }

@@ -77,7 +77,7 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
             }
             Step::Connect | Step::TakeError | Step::Expt => match waiting_error(channel) {
                 Some(why) if step == Step::Connect => {
-                    act(dispatcher, channel, step, Outcome::Refused, Some(why), budget)
+                    act(dispatcher, channel, step, Outcome::Refused, Some(why.doing("connect")), budget)
                 }
                 // The question may be answered before everything was read.
                 Some(why) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
@@ -259,14 +259,19 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
 
 /// Accepts callers while there are any, the budget lasts, and the listener wants them.
 fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, budget: Budget) {
-    for round in 0..budget.accepts {
+    let waits = channel.io.ledger.waits;
+    if waits.wrapping_sub(core::mem::replace(&mut channel.io.own.aux, waits)) > 1 {
+        // The wait before this one found nobody: who calls now has not been waiting for room.
+        channel.io.own.flags.remove(Flags::TOLD);
+    }
+    for accepted in 0..budget.accepts {
         if !wants(Interest::READ, dispatcher, channel) {
             return;
         }
         if channel.io.ledger.vacancies == 0 {
-            // A table that can grow does so before the next turn; callers keep in line until then. And one that has just
-            // become full is no error while nobody is known to wait: if somebody does, the next turn says so.
-            if channel.io.ledger.bounded && round == 0 {
+            // A table that can grow does so before the next turn; callers keep in line until then. After the first one
+            // it is not known whether there are more: readiness that still holds is reported again.
+            if channel.io.ledger.bounded && accepted == 0 {
                 act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(FULL.doing("accept")), budget);
             }
             return;
@@ -274,8 +279,18 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
         channel.io.own.flags.remove(Flags::ACCEPTED | Flags::EXHAUSTED);
         channel.io.ledger.busy = true;
         let returned = dispatcher.handle_accept(channel);
-        let starved = returned.err().filter(|why| why.kind() == ErrorKind::Exhausted);
-        if channel.io.own.flags.contains(Flags::EXHAUSTED) {
+        // What the handler lacks for its guest is what the listener lacks, whether or not the accept itself found out.
+        let starved = returned.err().filter(|why| match why.kind() {
+            ErrorKind::Exhausted => true,
+            ErrorKind::Full => channel.io.ledger.vacancies == 0,
+            _ => false,
+        });
+        let exhausted = channel.io.own.flags.contains(Flags::EXHAUSTED);
+        if exhausted && accepted > 0 {
+            // Not known either: systems look for a descriptor first, and for a caller then.
+            return;
+        }
+        if exhausted || starved.is_some() {
             let why = starved.unwrap_or(Error::new(ErrorKind::Exhausted, "no resources to accept with"));
             act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(why), budget);
             return;

@@ -46,7 +46,8 @@ pub(crate) struct Own<S> {
     pub(crate) generation: u32,
     /// Vacant: the next vacant slot. Dirty: the next dirty one.
     pub(crate) link: u32,
-    /// Listening: the next listener that rests. Otherwise the number of the error that ended the connection.
+    /// Resting: the next listener that rests. Listening: the last wait that found callers, or that went before the end
+    /// of a rest. Otherwise the number of the error that ended the connection.
     pub(crate) aux: u32,
     pub(crate) flags: Flags,
     pub(crate) state: State,
@@ -181,7 +182,7 @@ pub(crate) struct Ledger {
     pub(crate) live: u32,
     /// Whether the table has refused to grow.
     pub(crate) bounded: bool,
-    /// A socket was closed: who rests may try again.
+    /// A socket was closed, or the table has grown: who rests may try again.
     pub(crate) freed: bool,
     /// A listener rests for what only the system can give back, so time must pass.
     pub(crate) starved: bool,
@@ -189,6 +190,8 @@ pub(crate) struct Ledger {
     pub(crate) stop: bool,
     /// Handlers ran since the last wait.
     pub(crate) busy: bool,
+    /// How often the loop has waited, round and round.
+    pub(crate) waits: u32,
     pub(crate) queue: Queue,
 }
 
@@ -205,6 +208,7 @@ impl Default for Ledger {
             starved: false,
             stop: false,
             busy: false,
+            waits: 0,
             queue: Queue::default(),
         }
     }

@@ -1,6 +1,9 @@
 //! What the tests of the operating system's net share: waiting with a bound, and small casts of sockets.
 #![allow(dead_code, missing_docs)] // each test program uses some of it
 
+#[cfg(feature = "std")]
+pub mod events;
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use stheno::{Address, Error, Kind, Net, Os, Received, Result, Socket};
 
