@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod contract;
+mod in_order;
 pub mod matrix;
 mod peers;
 mod probe;

@@ -83,7 +83,11 @@ impl Options {
         }
         .filter(&self.filter);
         if suite.list(&backings).is_empty() {
-            return Err("there is no such case; --list names them".into());
+            return Err(match &self.scenarios {
+                Some(folder) if self.filter.is_empty() => format!("there is no .scn file in {}", folder.display()),
+                _ => "there is no such case; --list names them".into(),
+            }
+            .into());
         }
         if self.list {
             let lines: Vec<_> =
@@ -132,5 +136,6 @@ fn show(suite: &Suite, backings: &[Backing]) -> String {
             }
         }
     }
+    text.extend(suite.malformed().map(|(name, why)| format!("== {name} could not be read\n{why}")));
     text.join("\n")
 }

@@ -13,21 +13,25 @@ pub type World = With<Os, Transcript>;
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     lines: BTreeMap<String, Vec<String>>,
-    /// The key of each channel that there was.
-    pub(crate) keys: BTreeMap<String, Key>,
+    /// The key of each channel that there was; none for one that the system refused at once.
+    pub(crate) keys: BTreeMap<String, Option<Key>>,
+    /// The keys in the order in which the channels came.
+    born: Vec<Key>,
     /// How much was said, writes that were not worth a line included.
     pub(crate) events: usize,
 }
 
 impl Transcript {
-    /// Lets a channel or peer have a transcript, though nothing may happen to it.
-    pub(crate) fn enter(&mut self, name: &str) {
+    /// Remembers a channel by its key, or that the system refused it at once.
+    pub(crate) fn add(&mut self, name: &str, key: Option<Key>) {
         self.lines.entry(name.into()).or_default();
+        self.keys.insert(name.into(), key);
+        self.born.extend(key);
     }
 
-    /// Whether there is, or was, a channel or peer of this name.
-    pub(crate) fn knows(&self, name: &str) -> bool {
-        self.lines.contains_key(name)
+    /// How many channels came before this one.
+    pub(crate) fn rank(&self, key: Key) -> usize {
+        self.born.iter().position(|born| *born == key).unwrap_or(self.born.len())
     }
 
     /// Writes down a line. Consecutive writes of a channel count once.
@@ -59,6 +63,8 @@ pub struct Probe {
     pub(crate) readable: bool,
     pub(crate) writable: bool,
     pub(crate) chunk: usize,
+    /// Until the first write: whoever connects wants to hear that it can, as asyncore tells it with the connection.
+    connecting: bool,
     /// What to do in the next handler of an event: once.
     pub(crate) rules: BTreeMap<String, Vec<String>>,
     spawned: usize,
@@ -80,9 +86,15 @@ impl Probe {
             readable: true,
             writable: false,
             chunk: 4096,
+            connecting: false,
             rules: BTreeMap::new(),
             spawned: 0,
         }
+    }
+
+    /// A probe that is to connect.
+    pub(crate) fn connecting(name: &str) -> Self {
+        Self { connecting: true, ..Self::new(name) }
     }
 
     fn say(&self, channel: &mut Channel<'_, World, Self>, text: impl Into<String>) {
@@ -98,8 +110,10 @@ impl Probe {
             }
             ["close", other] => {
                 let transcript = &mut channel.net().shared;
+                // Whoever names nobody fails like any handler.
+                let key = *transcript.keys.get(other).ok_or(Error::user("there is no such neighbour", 0))?;
                 transcript.say(other, "closed by a neighbour");
-                match transcript.keys.get(other).copied() {
+                match key {
                     Some(key) if key == channel.key() => channel.close(),
                     // One that is closed already may be closed again.
                     Some(key) => drop(channel.neighbour(key).map(|(_, mut io)| io.close())),
@@ -120,7 +134,7 @@ impl Dispatcher<World> for Probe {
     }
 
     fn writable(&self) -> bool {
-        self.writable || !self.out.is_empty()
+        self.writable || self.connecting || !self.out.is_empty()
     }
 
     fn handle_connect(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
@@ -134,9 +148,7 @@ impl Dispatcher<World> for Probe {
         self.say(channel, format!("accept {name}"));
         if self.rule("accept", channel)? != Ruled::Refuse {
             let key = channel.adopt(guest, Self::new(&name))?;
-            let transcript = &mut channel.net().shared;
-            transcript.enter(&name);
-            transcript.keys.insert(name, key);
+            channel.net().shared.add(&name, Some(key));
         }
         Ok(())
     }
@@ -157,6 +169,7 @@ impl Dispatcher<World> for Probe {
 
     fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.say(channel, "write");
+        self.connecting = false;
         if self.rule("write", channel)? == Ruled::No && !self.out.is_empty() {
             let sent = channel.send(&self.out)?;
             self.out.drain(..sent);
@@ -167,7 +180,8 @@ impl Dispatcher<World> for Probe {
     fn handle_expt(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         let text = match channel.recv_urgent() {
             Ok(Some(byte)) => quote(&[byte]),
-            Ok(None) => "nothing".into(),
+            // What a plain receive of urgent data says where there is none.
+            Ok(None) => "EINVAL".into(),
             Err(why) => name_of(&why),
         };
         self.say(channel, format!("expt {text}"));

@@ -43,7 +43,10 @@ pub struct Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file.display(), self.line, self.what)
+        match self.line {
+            0 => write!(f, "{}: {}", self.file.display(), self.what),
+            line => write!(f, "{}:{line}: {}", self.file.display(), self.what),
+        }
     }
 }
 
@@ -58,8 +61,8 @@ impl Scenario {
         Self::parse(&name, &source).map_err(|(line, what)| Malformed { file: file.into(), line, what })
     }
 
-    /// Reads every `.scn` file of a folder, by name.
-    pub fn load_all(folder: &Path) -> Result<Vec<Self>, Malformed> {
+    /// Reads every `.scn` file of a folder, by name. One that is malformed does not keep the others from being told.
+    pub fn load_all(folder: &Path) -> Result<Vec<Result<Self, Malformed>>, Malformed> {
         let unread = |what: std::io::Error| Malformed { file: folder.into(), line: 0, what: what.to_string() };
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unread)? {
@@ -69,7 +72,7 @@ impl Scenario {
             }
         }
         files.sort();
-        files.iter().map(|file| Self::load(file)).collect()
+        Ok(files.iter().map(|file| Self::load(file)).collect())
     }
 
     /// Reads a story from text. The error is a line's number, from 1, and what is wrong with it.
@@ -163,8 +166,10 @@ fn check(words: &[String]) -> Result<(), String> {
         "listen" if args.len() == 2 => one_of(&args[1], &["inet", "inet6"]),
         "readable" | "writable" => one_of(&args[1], &["on", "off"]),
         "shut" => one_of(&args[1], &["read", "write", "both"]),
+        "push" | "send" | "oob" => affordable(&args[1]),
         "chunk" | "recv" => match args[1].parse::<usize>() {
-            Ok(n) if n > 0 => Ok(()),
+            Ok(n) if n > LIMIT => Err(format!("{verb}: {n} is more than {LIMIT}")),
+            Ok(n) if n > 0 || verb == "recv" => Ok(()),
             _ => Err(format!("{verb}: {} is no number above 0", args[1])),
         },
         "on" => {
@@ -173,9 +178,21 @@ fn check(words: &[String]) -> Result<(), String> {
             match (args[2].as_str(), args.len()) {
                 ("push", 3) => Err("on: push what?".into()),
                 ("raise" | "refuse", 4) => Err(format!("on: {} takes nothing more", args[2])),
-                ("refuse", _) if args[1] != "accept" => Err("on: only callers can be refused".into()),
+                ("push", _) => affordable(&args[3]),
                 _ => Ok(()),
             }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many bytes a word may stand for.
+const LIMIT: usize = 1 << 28;
+
+fn affordable(word: &str) -> Result<(), String> {
+    match repeated(word) {
+        Some((count, _)) if count.parse::<usize>().map_or(true, |count| count > LIMIT) => {
+            Err(format!("{word} is more than {LIMIT} bytes"))
         }
         _ => Ok(()),
     }
@@ -191,15 +208,17 @@ fn plain(count: &std::ops::RangeInclusive<usize>) -> String {
 
 /// A word of the language as bytes: plain text, or `NxC` for N times the character C.
 pub fn bytes(word: &str) -> Vec<u8> {
-    if let Some((count, character)) = word.split_once('x')
-        && !count.is_empty()
-        && count.bytes().all(|byte| byte.is_ascii_digit())
-        && character.chars().count() == 1
-        && let Ok(count) = count.parse()
-    {
-        return character.repeat(count).into_bytes();
+    match repeated(word).map(|(count, character)| (count.parse(), character)) {
+        Some((Ok(count), character)) => character.repeat(count).into_bytes(),
+        _ => word.as_bytes().to_vec(),
     }
-    word.as_bytes().to_vec()
+}
+
+/// The number and the character of a word of the form `NxC`.
+fn repeated(word: &str) -> Option<(&str, &str)> {
+    let (count, character) = word.split_once('x')?;
+    let numbered = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    (numbered && character.chars().count() == 1).then_some((count, character))
 }
 
 /// Bytes as a transcript shows them: up to 32 as they are, more by their number.
@@ -265,7 +284,10 @@ mod tests {
             ("chunk S none", 1, "none is no number above 0"),
             ("on S nod close", 1, "nod is none of connect"),
             ("on S read push", 1, "push what?"),
-            ("on S read refuse", 1, "only callers can be refused"),
+            ("chunk S 0", 1, "0 is no number above 0"),
+            ("recv P 999999999999", 1, "999999999999 is more than"),
+            ("push S 99999999999999999999xa", 1, "is more than"),
+            ("on S read push 999999999xa", 1, "is more than"),
             ("send P 'x", 1, "a quote is not closed"),
         ] {
             let (at, why) = Scenario::parse("it", source).unwrap_err();

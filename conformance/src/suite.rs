@@ -45,6 +45,7 @@ impl Backing {
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     scenarios: Vec<Scenario>,
+    malformed: Vec<Malformed>,
     contract: bool,
     filter: String,
 }
@@ -57,12 +58,19 @@ impl Suite {
             // A test of this crate parses them all.
             Err((line, what)) => unreachable!("{name}.scn:{line}: {what}"),
         };
-        Self { scenarios: OWN_SCENARIOS.iter().map(parsed).collect(), contract: true, filter: String::new() }
+        Self { scenarios: OWN_SCENARIOS.iter().map(parsed).collect(), contract: true, ..Self::default() }
     }
 
-    /// The stories of a folder, and nothing else.
+    /// The stories of a folder, and nothing else. A file that is malformed is a case that fails.
     pub fn from_folder(folder: &Path) -> Result<Self, Malformed> {
-        Ok(Self { scenarios: Scenario::load_all(folder)?, contract: false, filter: String::new() })
+        let mut suite = Self::default();
+        for loaded in Scenario::load_all(folder)? {
+            match loaded {
+                Ok(story) => suite.scenarios.push(story),
+                Err(why) => suite.malformed.push(why),
+            }
+        }
+        Ok(suite)
     }
 
     /// Only the cases whose name contains this.
@@ -77,11 +85,18 @@ impl Suite {
         self.scenarios.iter().filter(|story| self.lets_through(&format!("scenario/{}", story.name)))
     }
 
+    /// The files that the filter lets through and that are no stories, each with the name of its case.
+    pub fn malformed(&self) -> impl Iterator<Item = (String, &Malformed)> {
+        let name = |why: &Malformed| format!("scenario/{}", why.file.file_stem().unwrap_or_default().display());
+        self.malformed.iter().map(move |why| (name(why), why)).filter(|(name, _)| self.lets_through(name))
+    }
+
     /// The name of each case that would be run on these backends, and what it is about.
     pub fn list(&self, backings: &[Backing]) -> Vec<(String, String)> {
         let stories = self.scenarios().map(|story| (format!("scenario/{}", story.name), story.about.clone()));
         let cases = self.contract_names(backings).into_iter().map(|case| (case.full_name(), case.clauses.to_string()));
-        stories.chain(cases).collect()
+        let malformed = self.malformed().map(|(name, why)| (name, why.to_string()));
+        stories.chain(malformed).chain(cases).collect()
     }
 
     /// Runs every case on every backend.
@@ -96,6 +111,11 @@ impl Suite {
         {
             rows[at / columns].cells[at % columns] = cell;
         }
+        rows.extend(self.malformed().map(|(name, why)| {
+            let mut row = Row::new(name, backings);
+            row.cells.fill(Cell::Failed(why.to_string()));
+            row
+        }));
         // Contract cases close descriptors behind backs and use up all there are: one at a time.
         for case in self.contract_names(backings) {
             let mut row = Row::new(case.full_name(), backings);
@@ -122,7 +142,7 @@ impl Suite {
 
 fn told(backing: &Backing, story: &Scenario) -> Cell {
     if story.accepted().is_empty() {
-        return Cell::Skipped("no transcript to compare with".into());
+        return Cell::Skipped("no transcript to compare with: neither `--- expect` nor `--- asyncore`".into());
     }
     match backing.tell(story) {
         Ok(told) if agrees(story, &told) => Cell::Passed,
@@ -167,7 +187,7 @@ mod tests {
     fn a_filter_lets_some_through() {
         let suite = Suite::with_own_scenarios().filter("scenario/accept");
         let names: Vec<_> = suite.scenarios().map(|story| story.name.as_str()).collect();
-        assert_eq!(names, ["accept", "accept-burst"]);
+        assert_eq!(names, ["accept-burst", "accept"]);
     }
 
     #[test]

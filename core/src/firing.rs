@@ -22,13 +22,14 @@ pub(crate) struct Budget {
 /// What the channel wants, as its state and its predicates have it now.
 pub(crate) fn wanted<S, T, D: Dispatcher<N, T>, N: Net>(own: &Own<S>, dispatcher: &D) -> Interest {
     let (reads, writes) = match own.state {
-        // Rule 5: while connecting, WRITE is wanted whatever the predicate says.
-        State::Connecting => return Interest::WRITE,
+        // Rule 5: while connecting, WRITE is wanted whatever the predicate says. What a quick peer sent by then is told in
+        // the same firing, in its order (rule 1).
+        State::Connecting => (dispatcher.readable(), true),
         // With both halves shut the end is awaited, whatever the predicates say.
         State::Open(Shut::Both) => return Interest::READ,
         state => (state.can_read() && dispatcher.readable(), state.can_write() && dispatcher.writable()),
     };
-    let urgent = reads && matches!(own.state, State::Open(_));
+    let urgent = reads && matches!(own.state, State::Open(_) | State::Connecting);
     Interest::READ.when(reads) | Interest::PRIORITY.when(urgent) | Interest::WRITE.when(writes)
 }
 
@@ -75,14 +76,13 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
                 let waiting = if unread { None } else { waiting_error(channel) };
                 act(dispatcher, channel, step, Outcome::Done, waiting, budget)
             }
-            Step::Connect | Step::TakeError | Step::Expt => match waiting_error(channel) {
+            Step::Connect | Step::Expt => match waiting_error(channel) {
                 Some(why) if step == Step::Connect => {
                     act(dispatcher, channel, step, Outcome::Refused, Some(why.doing("connect")), budget)
                 }
                 // The question may be answered before everything was read.
                 Some(why) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
                 None if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
-                None if step == Step::TakeError => continue,
                 None => act(dispatcher, channel, step, Outcome::Done, None, budget),
             },
         };

@@ -21,17 +21,15 @@ pub enum Step {
     Connect = 1 << 1,
     /// Callers wait: `handle_accept`, once for each within the budget.
     Accept = 1 << 2,
-    /// A datagram socket holds an error, which is told and harms nothing.
-    TakeError = 1 << 3,
     /// `handle_read`.
-    Read = 1 << 4,
+    Read = 1 << 3,
     /// `handle_write`.
-    Write = 1 << 5,
+    Write = 1 << 4,
     /// Urgent data, or an error that `SO_ERROR` tells: `handle_expt` or close.
-    Expt = 1 << 6,
+    Expt = 1 << 5,
     /// Nothing else wanted to know: the end of a channel that can no longer read is close; any other waits, out of the
     /// backend's set, until its interest changes.
-    Otherwise = 1 << 7,
+    Otherwise = 1 << 6,
 }
 
 impl Step {
@@ -41,20 +39,12 @@ impl Step {
             Self::Accept | Self::Read => Interest::READ,
             Self::Write => Interest::WRITE,
             Self::Expt => Interest::PRIORITY,
-            Self::Invalid | Self::Connect | Self::TakeError | Self::Otherwise => Interest::NONE,
+            Self::Invalid | Self::Connect | Self::Otherwise => Interest::NONE,
         }
     }
 
-    const ALL: [Self; 8] = [
-        Self::Invalid,
-        Self::Connect,
-        Self::Accept,
-        Self::TakeError,
-        Self::Read,
-        Self::Write,
-        Self::Expt,
-        Self::Otherwise,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Invalid, Self::Connect, Self::Accept, Self::Read, Self::Write, Self::Expt, Self::Otherwise];
 }
 
 /// Steps in the order in which they are to be taken (rule 1: connect, read, write, expt, then close).
@@ -119,14 +109,17 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
     // A hang-up or an error shows itself to whoever reads: everything the peer sent first comes first (rule 3).
     let over = readiness.intersects(Readiness::ERROR.union(Readiness::HANGUP));
     let readable = over || readiness.contains(Readiness::READABLE);
-    let writable = over || readiness.contains(Readiness::WRITABLE);
+    // It is for whoever writes only where nobody was to read: a backend that was asked for WRITE says WRITABLE (B6), and
+    // one that cannot tell a hang-up by itself leads to the same steps (rule 10).
+    let unheard = over && !readiness.contains(Readiness::READABLE);
+    let writable = unheard || readiness.contains(Readiness::WRITABLE);
     let urgent = readiness.contains(Readiness::PRIORITY);
     match state {
         State::Idle | State::Closing | State::Closed => nothing,
         State::Connecting => nothing.and(Step::Connect, true),
         State::Listening => nothing.and(Step::Accept, readable).and(Step::Otherwise, over),
+        // An error that waits is told by the operation that meets it: not every backend knows of it before (rule 10).
         State::Datagram => nothing
-            .and(Step::TakeError, readiness.contains(Readiness::ERROR))
             .and(Step::Read, readable)
             .and(Step::Write, writable)
             .and(Step::Expt, urgent)
@@ -151,8 +144,6 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
 pub enum Outcome {
     /// Nothing out of the ordinary.
     Done,
-    /// The step did not concern the channel: no error waited, nobody wanted it.
-    Nothing,
     /// A receive found the end of the peer's stream.
     End,
     /// A receive found the connection over, which it does only behind everything that the peer sent.
@@ -199,12 +190,12 @@ pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
         (State::Idle | State::Closing | State::Closed, _, _) => Verdict::Stop,
         (_, Step::Invalid, _) => Verdict::ErrorAndClose,
         // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
-        (State::Connecting, Step::Connect, Outcome::Done | Outcome::Nothing) => Verdict::Connected,
+        (State::Connecting, Step::Connect, Outcome::Done) => Verdict::Connected,
         (State::Connecting, Step::Connect, _) => Verdict::ErrorAndClose,
         (State::Listening, _, Outcome::Exhausted) => Verdict::Rest,
         (State::Open(Shut::Read | Shut::Both), Step::Otherwise, _) => Verdict::Close,
         (_, Step::Otherwise, _) => Verdict::Park,
-        (_, _, Outcome::Done | Outcome::Nothing) => Verdict::GoOn,
+        (_, _, Outcome::Done) => Verdict::GoOn,
         // A datagram socket has no connection to lose: ICMP is an error and harms nothing (rule 7).
         (State::Datagram | State::Listening, _, Outcome::End) => Verdict::GoOn,
         (State::Datagram | State::Listening, _, _) => Verdict::Error,

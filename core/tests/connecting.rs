@@ -45,7 +45,7 @@ fn a_refusal_is_an_error_with_its_number_and_then_close() {
         events.turn(NO_WAIT).unwrap();
         events.net_mut().let_through();
         events.run().unwrap();
-        log.tells(["a error: refused (os error 111)", "a close: refused (os error 111)"]);
+        log.tells(["a error: connect: refused (os error 111)", "a close: connect: refused (os error 111)"]);
         assert_eq!(events.net().held(), 0);
     }
 }
@@ -62,7 +62,7 @@ fn a_refusal_closes_also_where_the_error_is_taken() {
     });
     events.connect(7_u16, actor).unwrap();
     events.run().unwrap();
-    log.tells(["a error: refused (os error 111)", "a close: refused (os error 111)"]);
+    log.tells(["a error: connect: refused (os error 111)", "a close: connect: refused (os error 111)"]);
 }
 
 #[test]
