@@ -578,9 +578,11 @@ where
 
     /// Sees to it that handlers find vacant slots, as far as the storage lets it.
     fn grow(&mut self) {
+        let full = self.ledger.vacancies == 0;
         // A heap that was full may have room again; one that is full still is asked once a turn.
-        self.ledger.bounded &= self.ledger.vacancies > 0;
+        self.ledger.bounded &= !full;
         while self.ledger.vacancies < SPARE && self.grow_by_one() {}
+        self.ledger.freed |= full && self.ledger.vacancies > 0 && self.ledger.resting != NIL;
     }
 
     fn grow_by_one(&mut self) -> bool {
@@ -590,9 +592,15 @@ where
         let index = self.slots.as_slice().len();
         let fits = index < NIL as usize && self.slots.push(Slot::default()).is_ok();
         self.ledger.bounded = !fits;
-        self.ledger.freed |= fits;
-        if let Some(slot) = self.slots.as_mut_slice().get_mut(index) {
-            self.ledger.vacate(&mut slot.own, index as u32);
+        if fits {
+            // Behind those that are vacant already: what has been used is used again first, and numbers stay small.
+            let (index, last) = (index as u32, self.ledger.last_vacant as usize);
+            match self.slots.as_mut_slice().get_mut(last) {
+                Some(last) if self.ledger.vacant != NIL => last.own.link = index,
+                _ => self.ledger.vacant = index,
+            }
+            self.ledger.last_vacant = index;
+            self.ledger.vacancies += 1;
         }
         fits
     }

@@ -174,6 +174,8 @@ pub(crate) struct Ledger {
     pub(crate) dirty: u32,
     /// The first vacant slot.
     pub(crate) vacant: u32,
+    /// The last vacant slot, if there is one.
+    pub(crate) last_vacant: u32,
     /// How many are vacant.
     pub(crate) vacancies: u32,
     /// The first listener that rests.
@@ -200,6 +202,7 @@ impl Default for Ledger {
         Self {
             dirty: NIL,
             vacant: NIL,
+            last_vacant: NIL,
             vacancies: 0,
             resting: NIL,
             live: 0,
@@ -235,6 +238,9 @@ impl Ledger {
     /// Puts a vacant slot on the list of those that can be taken.
     pub(crate) fn vacate<S>(&mut self, own: &mut Own<S>, index: u32) {
         own.link = core::mem::replace(&mut self.vacant, index);
+        if own.link == NIL {
+            self.last_vacant = index;
+        }
         self.vacancies += 1;
     }
 
