@@ -744,7 +744,7 @@ fn stale_keys_find_nobody() {
         let mut witness = Witness::of(&mut events);
         assert_eq!((old.index(), old == witness.key), (witness.key.index(), false), "the slot is used again");
         let waker = stheno::waker(&mut events).unwrap();
-        let bell = Key::new(witness.key.index() as u32 - 1, 0);
+        let bell = Key::new(witness.key.index() as u32 + 1, 0);
         for key in [old, bell, Key::new(0, 77), Key::new(5, 0), Key::new(u32::MAX, 0), Key::new(9_999, 9)] {
             assert_eq!(events.channel(key).err().map(|why| why.to_string()).unwrap(), "the channel is closed");
             assert_eq!(events.close(key).unwrap_err().kind(), ErrorKind::Stale);

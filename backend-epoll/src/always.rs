@@ -82,6 +82,17 @@ impl<A: Storage<AlwaysReady>> Always<A> {
         Some(Fired { key: item.key, readiness: wanted(item) })
     }
 
+    /// How many results are still to be taken.
+    pub(crate) fn left(&self) -> usize {
+        self.end.saturating_sub(self.next)
+    }
+
+    /// Begins the results with another one of the list.
+    pub(crate) fn rotate(&mut self, by: usize) {
+        let items = self.list.as_mut_slice();
+        items.rotate_left(by.min(items.len()));
+    }
+
     fn index(&self, key: Key) -> Option<usize> {
         self.list.as_slice().iter().position(|item| item.key == key)
     }

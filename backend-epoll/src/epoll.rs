@@ -52,6 +52,10 @@ pub struct Epoll<const BATCH: usize = 256, A = List> {
     next: usize,
     end: usize,
     always: Always<A>,
+    /// Where to begin with results of which not all are taken: a fraction of their number, of 2³².
+    start: u32,
+    /// Whether what is always ready comes before the events.
+    always_first: bool,
 }
 
 #[cfg(feature = "alloc")]
@@ -72,7 +76,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         const { assert!(BATCH > 0, "a batch of nothing would report nothing") };
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| failure(errno).doing("open an epoll set"))?;
         let events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; BATCH];
-        Ok(Self { set, events, next: 0, end: 0, always: Always::new(list) })
+        Ok(Self { set, events, next: 0, end: 0, always: Always::new(list), start: 0, always_first: false })
     }
 
     fn insert(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
@@ -157,7 +161,28 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         epoll::wait(&self.set, &mut self.events, timeout.as_ref())
     }
 
+    /// Begins elsewhere than the last time. The kernel tells those that fit into one batch in the same order each time, so
+    /// whoever takes few would always take the same. (B8)
+    fn rotate(&mut self) {
+        // Steps of the golden ratio: whatever the number of results, and whatever the kernel does to their order, each of
+        // them comes first in its time.
+        self.start = self.start.wrapping_add(0x9e37_79b9);
+        let results = (self.end + self.always.left()) as u64;
+        let start = ((u64::from(self.start) * results) >> 32) as usize;
+        self.always_first = start >= self.end;
+        if self.always_first {
+            self.always.rotate(start - self.end);
+        } else if let Some(events) = self.events.get_mut(..self.end) {
+            events.rotate_left(start);
+        }
+    }
+
     fn take(&mut self) -> Option<Fired> {
+        if self.always_first
+            && let Some(fired) = self.always.take()
+        {
+            return Some(fired);
+        }
         while let Some(event) = self.events.get(self.next..self.end).and_then(|events| events.first()) {
             self.next += 1;
             let (key, interest) = unpack(event.data.u64());
@@ -190,7 +215,13 @@ where
     }
 
     fn wait(&mut self, _: &mut N, timeout: Option<Duration>) -> Result<usize> {
-        wait_out(timeout, now, |left| self.attempt(left))
+        let some_were_left = self.next < self.end || self.always.left() > 0;
+        let results = wait_out(timeout, now, |left| self.attempt(left))?;
+        self.always_first = false;
+        if some_were_left && results > 0 {
+            self.rotate();
+        }
+        Ok(results)
     }
 
     fn next(&mut self) -> Option<Fired> {

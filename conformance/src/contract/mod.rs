@@ -1,5 +1,6 @@
 //! What the clauses of the backend's contract and the rules of the loop promise, a case for each fact.
 
+use std::error::Error;
 use std::time::Instant;
 
 use stheno::{Backend, Open, Os};
@@ -7,11 +8,17 @@ use stheno::{Backend, Open, Os};
 use crate::matrix::Cell;
 use crate::probe::World;
 
+mod clauses;
 mod divergences;
+mod rules;
 mod states;
+mod support;
 
-/// What is wrong, in words.
-pub type Verdict = Result<(), String>;
+/// What is wrong, in words: what was expected, and what came.
+pub type Verdict = Result<(), Failure>;
+
+/// Why a case failed, or why it could not be set up.
+pub type Failure = Box<dyn Error>;
 
 /// One fact that must hold on every backend.
 #[derive(Clone, Copy)]
@@ -46,7 +53,5 @@ impl Case {
 
 /// Every contract case, for this backend.
 pub fn cases<B: Backend<World> + Backend<Os> + Open>() -> Vec<Case> {
-    let mut cases = states::cases::<B>();
-    cases.extend(divergences::cases::<B>());
-    cases
+    [states::cases::<B>(), divergences::cases::<B>(), clauses::cases::<B>(), rules::cases::<B>()].concat()
 }

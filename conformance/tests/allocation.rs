@@ -1,0 +1,102 @@
+//! Neither a wait, nor taking its results, nor a turn in which nothing is opened takes memory. (B13)
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use stheno::{
+    Backend, Channel, Dispatcher, Epoll, EventLoop, Interest, Key, Net, Open, Os, Poll, Received, Result, Select,
+    Socket,
+};
+
+/// The system's allocator, and how often this thread asked it for memory.
+struct Counting;
+
+thread_local! {
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: both hand everything on to the system's allocator, which keeps the promises, and only count beside it; the
+// counter needs no memory of its own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ASKED.set(ASKED.get() + 1);
+        // SAFETY: what the caller promised, it promised for this.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: it came from there.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn backend_takes_no_memory<B: Backend<Os> + Open>() -> Result<()> {
+    let mut backend = B::open()?;
+    let all: Vec<_> = (0..150).map(|_| Socket::pair()).collect::<Result<_>>()?;
+    let file = Socket::try_from(OwnedFd::from(std::fs::File::open("/dev/null").expect("there is /dev/null")))?;
+    for (index, (one, other)) in (0..).zip(&all) {
+        backend.register(&mut Os, one, Key::new(2 * index, 0), Interest::WRITE)?;
+        backend.register(&mut Os, other, Key::new(2 * index + 1, 0), Interest::READ)?;
+    }
+    backend.register(&mut Os, &file, Key::new(1_000, 0), Interest::READ)?;
+    let before = ASKED.get();
+    for timeout in [None, Some(Duration::ZERO), Some(Duration::from_micros(300))] {
+        assert!(backend.wait(&mut Os, timeout)? > 100);
+        while backend.next().is_some() {}
+        // Results left where they are, and a change in between.
+        backend.wait(&mut Os, timeout)?;
+        backend.next();
+        backend.reregister(&mut Os, &all[0].0, Key::new(0, 0), Interest::ALL)?;
+    }
+    assert_eq!(ASKED.get(), before, "{}", Backend::<Os>::name(&backend));
+    Ok(())
+}
+
+struct Echo;
+
+impl Dispatcher<Os> for Echo {
+    fn writable(&self) -> bool {
+        false
+    }
+    fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        let mut data = [0; 64];
+        if let Received::Data(n) = channel.recv(&mut data)? {
+            channel.send(&data[..n])?;
+        }
+        Ok(())
+    }
+}
+
+fn turns_take_no_memory<B: Backend<Os> + Open>() -> Result<()> {
+    let mut events = EventLoop::<Echo, Os, B>::new()?;
+    let (ours, mut theirs) = Socket::pair()?;
+    let key = events.add(ours, Echo)?;
+    events.turn(Some(Duration::ZERO))?;
+    let before = ASKED.get();
+    for _ in 0..10 {
+        Os.send(&mut theirs, b"hello")?;
+        events.channel(key)?.1.set_timeout(Duration::from_secs(1));
+        events.turn(Some(Duration::from_millis(10)))?;
+        assert_eq!(Os.recv(&mut theirs, &mut [0; 64])?, Received::Data(5));
+    }
+    assert_eq!(ASKED.get(), before, "{}", Backend::<Os>::name(events.backend()));
+    Ok(())
+}
+
+#[test]
+fn waits_and_results_take_no_memory() -> Result<()> {
+    backend_takes_no_memory::<Select>()?;
+    backend_takes_no_memory::<Poll>()?;
+    backend_takes_no_memory::<Epoll>()
+}
+
+#[test]
+fn turns_that_open_nothing_take_no_memory() -> Result<()> {
+    turns_take_no_memory::<Select>()?;
+    turns_take_no_memory::<Poll>()?;
+    turns_take_no_memory::<Epoll>()
+}
