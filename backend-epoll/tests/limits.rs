@@ -1,5 +1,6 @@
 //! What the kernel and the list refuse, batches, and keys at their end.
 
+#[path = "../../tests/backend/support.rs"]
 mod support;
 
 use std::time::Duration;

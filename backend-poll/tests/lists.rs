@@ -1,5 +1,6 @@
 //! Lists of every kind, what they refuse, and entries that move.
 
+#[path = "../../tests/backend/support.rs"]
 mod support;
 
 use stheno_core::storage::{Array, Borrowed};

@@ -1,5 +1,6 @@
 //! Sets of every size: what they hold, what they refuse, and what they cost.
 
+#[path = "../../tests/backend/support.rs"]
 mod support;
 
 use std::time::Duration;
