@@ -35,7 +35,7 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std; do \
 	  $(CARGO) clippy --package stheno --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
-	! $(CARGO) check --package stheno --no-default-features 2>/dev/null
+	$(CARGO) check --package stheno --no-default-features 2>&1 | grep --quiet 'stheno needs a backend that this target has'
 
 unit: ## unit tests, documentation tests, and the examples with real clients
 	$(CARGO) build --workspace --examples

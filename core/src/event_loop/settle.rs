@@ -1,0 +1,181 @@
+//! The end of a turn: interests, deadlines and closes of what was touched, each once.
+
+use core::time::Duration;
+
+use super::EventLoop;
+use crate::channel::split;
+use crate::firing;
+use crate::imply::Step;
+use crate::slot::{Flags, NIL, Slot};
+use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, State, Storage};
+
+/// How long a listener rests that lacks descriptors, unless one is freed here before.
+const REST: Duration = Duration::from_millis(100);
+
+impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
+where
+    T: Dispatcher<N>,
+{
+    /// Settles everything that was touched: changed interests, deadlines, and closes. One pass; what it touches in turn
+    /// waits for the next. Afterwards the table has vacant slots for the handlers to come, if its storage can grow.
+    ///
+    /// A turn does this by itself. It is for programs that [dispatch](Self::dispatch) by themselves.
+    pub fn settle(&mut self) {
+        let mut now = None;
+        let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
+        while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
+            let index = core::mem::replace(&mut next, slot.own.link);
+            self.settle_one(index, &mut now);
+        }
+        if core::mem::take(&mut self.ledger.freed) {
+            self.wake_resting();
+        }
+        if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
+            self.resume = Some(self.backend.now(&self.net) + REST);
+        }
+        // With nobody left there may be no next turn: what was closed meanwhile goes now. No handler runs for it.
+        if self.is_empty() && self.ledger.dirty != NIL {
+            self.settle();
+        }
+        self.grow();
+    }
+
+    pub(super) fn settle_one(&mut self, index: u32, now: &mut Option<Instant>) {
+        let budget = self.budget;
+        if let Some((dispatcher, mut channel)) =
+            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
+        {
+            // What neighbours found out about this channel while they used it.
+            firing::latched(dispatcher, &mut channel, Step::Read, budget);
+            if channel.state() == State::Draining {
+                firing::drain(dispatcher, &mut channel, budget);
+            }
+        }
+        if let Err(why) = self.settle_interest(index)
+            && let Some((dispatcher, mut channel)) =
+                split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
+        {
+            firing::tell(dispatcher, &mut channel, why, true);
+        }
+        self.settle_deadline(index, now);
+        let Some(Slot { own, .. }) = self.slots.as_mut_slice().get_mut(index as usize) else { return };
+        // It was on the list until now, so that what its own handlers touched here was settled with it.
+        own.flags.remove(Flags::DIRTY);
+        match own.state {
+            State::Closing => self.finish(index),
+            // What is left to read is for the next turn.
+            State::Draining => self.ledger.touch(own, index),
+            _ => {}
+        }
+    }
+
+    /// Tells the backend what the channel wants, if that is not what it was told before.
+    pub(super) fn settle_interest(&mut self, index: u32) -> Result<()> {
+        let Self { net, backend, slots, .. } = self;
+        let Some(Slot { own, dispatcher: Some(dispatcher) }) = slots.as_mut_slice().get_mut(index as usize) else {
+            return Ok(());
+        };
+        let (true, Some(socket)) = (own.state.is_live(), &own.socket) else { return Ok(()) };
+        let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
+        // Rule 6: what nobody handled is not wanted until the predicate has said no in between.
+        let muted = own.muted() & asked;
+        let wanted = if own.flags.contains(Flags::RESTING) || own.state == State::Draining {
+            Interest::NONE
+        } else {
+            asked - muted
+        };
+        let key = own.key(index);
+        let parked = own.flags.contains(Flags::PARKED) && wanted == own.asked();
+        let registered = own.flags.contains(Flags::REGISTERED);
+        let done = match (registered, !parked && !wanted.is_empty()) {
+            (true, true) if wanted == own.asked() => Ok(()),
+            (true, true) => backend.reregister(net, socket, key, wanted),
+            (true, false) => backend.deregister(net, socket, key),
+            (false, true) => backend.register(net, socket, key, wanted),
+            (false, false) => Ok(()),
+        };
+        let registered = if done.is_ok() { !parked && !wanted.is_empty() } else { registered };
+        own.flags.remove(Flags::REGISTERED);
+        if registered {
+            own.flags |= Flags::REGISTERED;
+        }
+        if !parked {
+            own.flags.remove(Flags::PARKED);
+        }
+        own.set_asked(wanted);
+        own.set_muted(muted);
+        done
+    }
+
+    /// Files a deadline that was set or has come nearer.
+    pub(super) fn settle_deadline(&mut self, index: u32, now: &mut Option<Instant>) {
+        let slots = self.slots.as_mut_slice();
+        let Some(Slot { own, .. }) = slots.get_mut(index as usize) else { return };
+        if own.flags.take(Flags::RELATIVE) {
+            let now = *now.get_or_insert_with(|| self.backend.now(&self.net));
+            own.filing.deadline = now + Duration::from_nanos(own.filing.deadline.as_nanos());
+        }
+        if own.filing.is_late() {
+            self.ledger.queue.file(slots, index);
+        }
+    }
+
+    /// Closes the socket of a channel that has ended, and frees its slot.
+    pub(super) fn finish(&mut self, index: u32) {
+        self.unlink_resting(index);
+        let Self { net, backend, slots, ledger, .. } = self;
+        let slots = slots.as_mut_slice();
+        ledger.queue.unfile(slots, index);
+        let Some(slot) = slots.get_mut(index as usize) else { return };
+        let own = &mut slot.own;
+        if let Some(socket) = own.socket.take() {
+            if own.flags.contains(Flags::REGISTERED) {
+                // Clause B15: there is nothing that could be done about a failure.
+                let _ = backend.deregister(net, &socket, own.key(index));
+            }
+            net.close(socket);
+            ledger.freed = true;
+        }
+        slot.dispatcher = None;
+        own.generation = own.generation.wrapping_add(1);
+        own.set_asked(Interest::NONE);
+        own.set_muted(Interest::NONE);
+        own.filing.deadline = Instant::NEVER;
+        own.state = State::Closed;
+        own.flags = Flags::NONE;
+        ledger.vacate(own, index);
+    }
+
+    pub(super) fn unlink_resting(&mut self, index: u32) {
+        let slots = self.slots.as_mut_slice();
+        let Some(slot) = slots.get(index as usize) else { return };
+        if !slot.own.flags.contains(Flags::RESTING) {
+            return;
+        }
+        let after = slot.own.aux;
+        if self.ledger.resting == index {
+            self.ledger.resting = after;
+            return;
+        }
+        let mut at = self.ledger.resting;
+        while let Some(slot) = slots.get_mut(at as usize) {
+            if slot.own.aux == index {
+                slot.own.aux = after;
+                return;
+            }
+            at = slot.own.aux;
+        }
+    }
+
+    /// Lets every listener that rests try again.
+    pub(super) fn wake_resting(&mut self) {
+        let Self { slots, ledger, .. } = self;
+        let mut next = core::mem::replace(&mut ledger.resting, NIL);
+        while let Some(slot) = slots.as_mut_slice().get_mut(next as usize) {
+            let index = core::mem::replace(&mut next, slot.own.aux);
+            slot.own.flags.remove(Flags::RESTING);
+            slot.own.aux = ledger.waits;
+            ledger.touch(&mut slot.own, index);
+        }
+    }
+}

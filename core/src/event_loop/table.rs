@@ -1,0 +1,75 @@
+//! The table: who moves in, and room for those to come.
+
+use super::EventLoop;
+use crate::channel::FULL;
+use crate::io::CLOSED;
+use crate::slot::{NIL, Slot};
+use crate::{Backend, Dispatcher, Key, Net, Result, State, Storage};
+
+/// How many vacant slots there are before a turn, at least, where the table can grow; those that handlers may fill.
+const SPARE: u32 = 64;
+
+impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
+where
+    T: Dispatcher<N>,
+{
+    pub(super) fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
+        if self.ledger.vacancies == 0 && !self.grow_by_one() {
+            self.net.close(socket);
+            return Err(FULL.doing("add a channel"));
+        }
+        let index = self.ledger.vacant;
+        let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) else {
+            self.net.close(socket);
+            return Err(FULL.doing("add a channel"));
+        };
+        slot.dispatcher = Some(dispatcher);
+        let key = self.ledger.occupy(&mut slot.own, Some(socket), state);
+        // The program hears at once of what the backend cannot take.
+        if let Err(why) = self.settle_interest(index) {
+            self.close(key)?;
+            return Err(why);
+        }
+        Ok(key)
+    }
+
+    /// Sees to it that handlers find vacant slots, as far as the storage lets it.
+    pub(super) fn grow(&mut self) {
+        let full = self.ledger.vacancies == 0;
+        // A heap that was full may have room again; one that is full still is asked once a turn.
+        self.ledger.bounded &= !full;
+        while self.ledger.vacancies < SPARE && self.grow_by_one() {}
+        self.ledger.freed |= full && self.ledger.vacancies > 0 && self.ledger.resting != NIL;
+    }
+
+    pub(super) fn grow_by_one(&mut self) -> bool {
+        if self.ledger.bounded {
+            return false;
+        }
+        let index = self.slots.as_slice().len();
+        let fits = index < NIL as usize && self.slots.push(Slot::default()).is_ok();
+        self.ledger.bounded = !fits;
+        if fits {
+            // Behind those that are vacant already: what has been used is used again first, and numbers stay small.
+            let (index, last) = (index as u32, self.ledger.last_vacant as usize);
+            match self.slots.as_mut_slice().get_mut(last) {
+                Some(last) if self.ledger.vacant != NIL => last.own.link = index,
+                _ => self.ledger.vacant = index,
+            }
+            self.ledger.last_vacant = index;
+            self.ledger.vacancies += 1;
+        }
+        fits
+    }
+
+    pub(super) fn alive(&self, key: Key) -> Result<()> {
+        let slot = self.slots.as_slice().get(key.index()).ok_or(CLOSED)?;
+        if slot.own.generation == key.generation() && slot.own.state.is_live() { Ok(()) } else { Err(CLOSED) }
+    }
+
+    pub(super) fn touch_index(&mut self, index: u32) {
+        if let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) {
+            self.ledger.touch(&mut slot.own, index);
+        }
+    }
+}
