@@ -315,7 +315,8 @@ where
     /// Does what one readiness implies, without waiting and without settling: the door for a program that has a loop of
     /// its own. A key that is stale is passed over.
     ///
-    /// Call [`settle`](Self::settle) after a batch; sockets that ended are closed only then.
+    /// Call [`settle`](Self::settle) after a batch; sockets that ended are closed only then. Deadlines, and listeners that
+    /// rest for want of descriptors, are seen to by a turn: `turn(Some(Duration::ZERO))` does so without waiting.
     ///
     /// ```
     /// # use stheno_core::{Backend, Dispatcher, EventLoop, Fired, Net, Readiness, Slot, Storage};
