@@ -10,7 +10,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the chat server (PORT=7007)
-	$(CARGO) run --quiet --example chat -- $(PORT)
+	$(CARGO) run --example chat -- $(PORT)
 
 test: fmt clippy doc no-std unit conformance ## everything that must hold before a change lands
 

@@ -6,7 +6,7 @@
 use std::io::{Write, stdout};
 use std::net::Ipv4Addr;
 
-use stheno::{Buffer, Channel, Dispatcher, Error, EventLoop, Guest, Os, Outbox, Reason, Result, waker};
+use stheno::{Buffer, Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Os, Outbox, Reason, Result, waker};
 
 const HELP: &str = "A chat room, to be visited with nc.\n\nUsage: chat [PORT]   (default: 7007; 0 takes a free one)";
 
@@ -87,7 +87,7 @@ fn tell_others(channel: &mut Channel<'_, Os, Room>, text: &str) {
     let mut slow = Vec::new();
     channel.for_each_neighbour(|other, io| match other {
         Room::Guest(member) if !member.name.is_empty() => {
-            if member.told.send(io, text.as_bytes()).is_err() {
+            if member.told.send(io, text.as_bytes()).is_err_and(|why| why.kind() == ErrorKind::Full) {
                 slow.push(std::mem::take(&mut member.name));
                 io.close();
             }

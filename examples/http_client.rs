@@ -115,5 +115,5 @@ fn fetch(url: &str) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut events = EventLoop::<Client, World>::new()?;
     events.connect(first, client)?;
     events.run()?;
-    Ok(events.net_mut().shared.take().unwrap_or(Ok(()))?)
+    events.net_mut().shared.take().unwrap_or(Ok(())).map_err(|why| format!("{url}: {why}").into())
 }

@@ -1,14 +1,14 @@
 //! Listens, dials out for each caller, and joins the two.
 //!
 //! Each side has one buffer for what the other sent. While it is full the other side is not read, so that the proxy holds
-//! no more than its two buffers, however slow one of the two is.
+//! no more than its two buffers, however slow one of the two is. When one side has ended, the other ends too, once it has
+//! what was sent to it: a caller that shuts only its sending half gets no answer.
 
 use std::io::{Write, stdout};
 
 use stheno::{Address, Channel, Dispatcher, Error, EventLoop, Guest, Key, Os, Outbox, Reason, Result, waker};
 
-const HELP: &str = "\
-Joins each of its callers with a connection of its own to a target.
+const HELP: &str = "Joins each caller with a connection of its own to a target.
 
 Usage: proxy LISTEN TARGET   (each as 127.0.0.1:8080, [::1]:8080 or unix:/path)";
 

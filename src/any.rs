@@ -110,7 +110,7 @@ impl AnyBackend {
 impl Open for AnyBackend {
     fn open() -> Result<Self> {
         #[cfg(feature = "std")]
-        if let Some(name) = std::env::var_os("STHENO_BACKEND") {
+        if let Some(name) = std::env::var_os("STHENO_BACKEND").filter(|name| !name.is_empty()) {
             return Self::named(name.to_string_lossy().parse()?);
         }
         match BackendName::ALL.last() {

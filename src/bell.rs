@@ -1,14 +1,18 @@
 //! Wakers over the operating system: an eventfd where there is one, a pipe elsewhere.
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use alloc::sync::Arc;
 
 use rustix::fd::OwnedFd;
-use stheno_core::waker::{Bell, Ring};
-use stheno_core::{Backend, Dispatcher, EventLoop, Net, Result, Slot, Storage};
+use stheno_core::Result;
+use stheno_core::waker::Ring;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use stheno_core::{Backend, Dispatcher, EventLoop, Net, Slot, Storage, waker::Bell};
 
 use crate::Socket;
 use crate::errno::failed;
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 /// Wakes or stops a loop from any thread; cheap to clone. See [`waker`].
 pub type Waker = stheno_core::waker::Waker<Arc<Bell<Sound>>>;
 
@@ -22,10 +26,12 @@ pub struct Sound {
     writer: Option<OwnedFd>,
 }
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 /// A waker for this loop: `wake` ends its wait, `stop` has [`run`](EventLoop::run) return.
 ///
-/// Costs the loop one slot and a descriptor, and the waker one or two descriptors; wakers are cloned rather than made
-/// anew, since a loop answers only the last one made. The errors are those of [`EventLoop::attach`] and a lack of
+/// Wakers are cloned, not made anew: a loop answers only the last one made, and an earlier one then wakes nobody.
+///
+/// Costs the loop one slot and a descriptor, and the waker one or two descriptors. The errors are those of [`EventLoop::attach`] and a lack of
 /// descriptors.
 ///
 /// ```
@@ -49,9 +55,9 @@ where
     S: Storage<Slot<T, N>>,
 {
     let sound = Sound::new()?;
-    let socket = rustix::io::fcntl_dupfd_cloexec(&sound.reader, 0).map_err(|why| failed(why, "make a waker"))?;
+    let socket = sound.socket()?;
     let bell = Arc::new(Bell::new(sound));
-    events.attach(bell.clone(), Socket::adopt(socket)?)?;
+    events.attach(bell.clone(), socket)?;
     Ok(Waker::new(bell))
 }
 
@@ -70,6 +76,37 @@ impl Sound {
             let (reader, writer) = crate::pipe()?;
             Ok(Self { reader: reader.into(), writer: Some(writer.into()) })
         }
+    }
+}
+
+impl Sound {
+    /// What the loop watches: a duplicate of the descriptor that becomes readable, for [`EventLoop::attach`].
+    ///
+    /// Without a heap, the bell is a static of the program's, such as a cell that is set once:
+    ///
+    /// ```
+    /// use std::sync::OnceLock;
+    /// use stheno::waker::{Bell, Waker};
+    /// use stheno::{Sound, Dispatcher, EventLoop, Os};
+    /// # struct Idle;
+    /// # impl Dispatcher<Os> for Idle {}
+    /// static BELL: OnceLock<Bell<Sound>> = OnceLock::new();
+    ///
+    /// # fn main() -> stheno::Result<()> {
+    /// let sound = Sound::new()?;
+    /// let socket = sound.socket()?;
+    /// let bell = BELL.get_or_init(|| Bell::new(sound));
+    /// let mut events = EventLoop::<Idle>::new()?;
+    /// events.attach(bell, socket)?;
+    /// Waker::new(bell).wake()?;
+    /// assert!(events.turn(None)?.woken);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`EventLoop::attach`]: stheno_core::EventLoop::attach
+    pub fn socket(&self) -> Result<Socket> {
+        let reader = rustix::io::fcntl_dupfd_cloexec(&self.reader, 0).map_err(|why| failed(why, "make a waker"))?;
+        Socket::adopt(reader)
     }
 }
 

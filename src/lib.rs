@@ -17,7 +17,7 @@ compile_error!(
 mod address;
 #[cfg(all(feature = "alloc", any(feature = "select", feature = "poll", feature = "epoll")))]
 mod any;
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+#[cfg(target_has_atomic = "8")]
 mod bell;
 mod errno;
 mod limit;
@@ -30,8 +30,10 @@ pub use stheno_core::*;
 pub use address::Address;
 #[cfg(all(feature = "alloc", any(feature = "select", feature = "poll", feature = "epoll")))]
 pub use any::{AnyBackend, BackendName};
+#[cfg(target_has_atomic = "8")]
+pub use bell::Sound;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-pub use bell::{Sound, Waker, waker};
+pub use bell::{Waker, waker};
 pub use errno::errno_name;
 pub use limit::raise_descriptor_limit;
 pub use os::Os;

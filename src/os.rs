@@ -1,5 +1,6 @@
 //! The operating system's network: core's contract, clause by clause, in system calls.
 
+use rustix::fd::AsRawFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut, readv, retry_on_intr, writev};
 use rustix::net::{self, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, SocketType};
 use stheno_core::{Datagram, Error, ErrorKind, Half, Kind, Net, Received, Result, State};
@@ -213,7 +214,7 @@ impl Net for Os {
             return Ok(None);
         }
         let found = socket.done(net::sockopt::socket_error(&*socket), "ask for an error")?;
-        Ok(found.err().map(waiting))
+        Ok(found.err().map(|errno| waiting(errno).on_descriptor(socket.as_raw_fd())))
     }
 
     fn state(&mut self, socket: &Socket) -> Result<State> {

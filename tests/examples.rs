@@ -361,3 +361,21 @@ fn curl_fetches_through_the_proxy() {
     assert_eq!(String::from_utf8_lossy(&out.stdout), "hello");
     serving.join().unwrap();
 }
+
+#[test]
+fn a_caller_that_is_gone_already_harms_nobody() {
+    let room = Program::start("chat", &["0"]);
+    let mut ann = Visitor::come(&room, "Ann");
+    let id = rustix::process::Pid::from_raw(room.id().cast_signed()).unwrap();
+    // While the room sleeps, callers come and are gone again with a reset.
+    rustix::process::kill_process(id, Signal::STOP).unwrap();
+    for _ in 0..3 {
+        let caller = dial(room.address);
+        rustix::net::sockopt::set_socket_linger(&caller, Some(Duration::ZERO)).unwrap();
+    }
+    rustix::process::kill_process(id, Signal::CONT).unwrap();
+    let mut bob = Visitor::come(&room, "Bob");
+    ann.hears("* Bob came");
+    bob.says("hello");
+    ann.hears("Bob: hello");
+}

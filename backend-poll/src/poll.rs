@@ -244,8 +244,10 @@ where
     }
 }
 
-#[cfg(feature = "alloc")]
-impl stheno_core::Open for Poll<crate::Heap> {
+impl<M: Memory> stheno_core::Open for Poll<M>
+where
+    Self: Default,
+{
     fn open() -> Result<Self> {
         Ok(Self::default())
     }

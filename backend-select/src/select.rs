@@ -286,10 +286,9 @@ where
     }
 }
 
-#[cfg(feature = "alloc")]
-impl stheno_core::Open for Select<crate::Heap> {
+impl<M: Memory + Default> stheno_core::Open for Select<M> {
     fn open() -> Result<Self> {
-        Ok(Self::new(crate::Heap::default()))
+        Ok(Self::new(M::default()))
     }
 }
 

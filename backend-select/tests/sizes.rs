@@ -106,7 +106,7 @@ fn sets_on_the_heap_grow_to_their_end() {
     use stheno_select::Heap;
     let (a, _b) = pair();
     let far = high(&a, 3900);
-    let mut watch = Watch(Select::open().unwrap());
+    let mut watch = Watch(Select::<Heap>::open().unwrap());
     watch.register(&far, 1, W).unwrap();
     watch.register(&a, 0, W).unwrap();
     assert_eq!(watch.look(), [(0, Readiness::WRITABLE), (1, Readiness::WRITABLE)]);

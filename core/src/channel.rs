@@ -36,6 +36,8 @@ impl<N: Net> Guest<N> {
     }
 
     /// Takes the socket out of the loop, for another loop or thread to serve; `None` where it has been taken before.
+    ///
+    /// Accepting needs a vacant slot of the table even so.
     pub const fn take(&mut self) -> Option<N::Socket> {
         self.socket.take()
     }
@@ -44,6 +46,7 @@ impl<N: Net> Guest<N> {
 impl<'a, N: Net, T> Channel<'a, N, T> {
     /// The next caller in line; `None` where nobody waits any more.
     pub fn accept(&mut self) -> Result<Option<Guest<N>>> {
+        self.io.live()?;
         if self.io.own.state != State::Listening {
             return Err(Error::new(ErrorKind::Unsupported, "the channel does not listen").doing("accept"));
         }
@@ -72,16 +75,19 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
 
     /// Makes a guest a channel of the loop, with this dispatcher.
     ///
-    /// It takes part from the next turn on. Where the table is full the guest stays a guest, and is hung up on.
+    /// It takes part from the next turn on. Where the table is full, or its spare slots are used up for this turn (see
+    /// [`EventLoop::set_spare`](crate::EventLoop::set_spare)), the guest stays a guest, and is hung up on.
     pub fn adopt(&mut self, guest: &mut Guest<N>, dispatcher: T) -> Result<Key> {
         let Some(socket) = guest.take() else { return Err(TAKEN.doing("adopt")) };
         self.insert(socket, State::OPEN, dispatcher).map_err(|socket| {
             guest.socket = Some(socket);
-            FULL.doing("adopt")
+            self.full().doing("adopt")
         })
     }
 
     /// Makes a socket that was opened elsewhere a channel of the loop. Where that fails the socket is closed.
+    ///
+    /// Takes one of the table's spare slots, as [`adopt`](Self::adopt) does.
     #[doc(alias = "add_channel")]
     #[doc(alias = "set_socket")]
     pub fn add(&mut self, socket: N::Socket, dispatcher: T) -> Result<Key> {
@@ -96,7 +102,8 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
 
     /// Opens a channel that connects to an address, or to a text that is one.
     ///
-    /// That it cannot begin is an error here; how it ends is told to the new channel.
+    /// That it cannot begin is an error here; how it ends is told to the new channel. Takes one of the table's spare slots,
+    /// as [`adopt`](Self::adopt) does.
     pub fn connect_to<A>(&mut self, to: A, dispatcher: T) -> Result<Key>
     where
         A: TryInto<N::Address>,
@@ -106,7 +113,9 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
         self.insert_or_close(socket, State::Connecting, dispatcher)
     }
 
-    /// Opens a channel that listens at an address, or at a text that is one.
+    /// Opens a channel that listens at an address, or at a text that is one; see
+    /// [`EventLoop::listen`](crate::EventLoop::listen). Takes one of the table's spare slots, as [`adopt`](Self::adopt)
+    /// does.
     pub fn listen_at<A>(&mut self, at: A, dispatcher: T) -> Result<Key>
     where
         A: TryInto<N::Address>,
@@ -119,8 +128,13 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     fn insert_or_close(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
         self.insert(socket, state, dispatcher).map_err(|socket| {
             self.io.net.close(socket);
-            FULL.doing("add a channel")
+            self.full().doing("add a channel")
         })
+    }
+
+    /// Why there is no vacant slot.
+    fn full(&self) -> Error {
+        if self.io.ledger.bounded { FULL } else { NO_SLOT_LEFT }
     }
 
     fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key, N::Socket> {
@@ -193,6 +207,7 @@ impl<N: Net, T> DerefMut for Channel<'_, N, T> {
 pub(crate) const BACKLOG: u32 = 1024;
 
 pub(crate) const FULL: Error = Error::new(ErrorKind::Full, "the table of channels is full");
+const NO_SLOT_LEFT: Error = Error::new(ErrorKind::Full, "no vacant slot is left for this turn");
 const TAKEN: Error = Error::new(ErrorKind::Stale, "the guest has been taken");
 
 /// A socket that listens at this address.

@@ -67,6 +67,9 @@ impl core::fmt::Display for Reason {
 pub trait Dispatcher<N: Net, T = Self> {
     /// Whether the channel wants to be told of data, callers and the end of the stream.
     ///
+    /// A channel that does not, and whose peer is found gone by a send, is closed as it is: what it had no wish to read
+    /// stays unread. Everything else that a peer sent before it went is read first (rule 3).
+    ///
     /// Asked after a handler of the channel ran, after it was [touched](crate::Io::touch), and before each step; never
     /// for a channel that nothing happened to.
     fn readable(&self) -> bool {
@@ -86,7 +89,8 @@ pub trait Dispatcher<N: Net, T = Self> {
     }
 
     /// Callers wait. Accepts one and hands it to [`handle_accepted`](Self::handle_accepted); the loop calls this again
-    /// while callers are left, within its budget.
+    /// while callers are left, within its budget. Called only while the table has a vacant slot, whatever becomes of the
+    /// caller: in a full one callers stay in line.
     fn handle_accept(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
         let Some(mut guest) = channel.accept()? else { return Ok(()) };
         let handled = self.handle_accepted(&mut guest, channel);
@@ -136,14 +140,16 @@ pub trait Dispatcher<N: Net, T = Self> {
     /// Something failed on this channel: a handler, a connection attempt, a registration, an ICMP message.
     ///
     /// `Ok` takes the error upon itself, and the channel goes on if it can; an error closes it, with that as the reason.
-    /// The default logs, lets a datagram channel go on, and closes any other; but a listener whose handler found no room
-    /// for a caller goes on too. A connection attempt that failed and a
-    /// descriptor that is not open close the channel in any case; a listener that lacks descriptors rests in any case,
-    /// and is never closed for it.
+    /// The default logs, lets a datagram channel go on, and closes any other; but a listener goes on if what failed was
+    /// only that a caller found no room, or had gone. A connection attempt that failed and a descriptor that is not open
+    /// close the channel in any case; a listener that lacks descriptors rests in any case, and is never closed for it.
     fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, N, T>) -> Result<()> {
         let goes_on = match channel.state() {
             State::Datagram => true,
-            State::Listening => matches!(error.kind(), ErrorKind::Full | ErrorKind::Exhausted),
+            // It has no connection to lose, so it is a guest or a neighbour that could not be served.
+            State::Listening => {
+                matches!(error.kind(), ErrorKind::Full | ErrorKind::Exhausted | ErrorKind::Disconnected)
+            }
             _ => false,
         };
         if goes_on {

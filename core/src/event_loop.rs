@@ -30,6 +30,8 @@ pub struct EventLoop<T, N: Net, B, S> {
     slots: S,
     ledger: Ledger,
     budget: Budget,
+    /// How many vacant slots handlers find in a turn, at least, where the table can grow.
+    spare: u32,
     /// When listeners that rest for want of descriptors try again.
     resume: Option<Instant>,
     #[cfg(target_has_atomic = "8")]
@@ -41,7 +43,7 @@ pub struct EventLoop<T, N: Net, B, S> {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Turn {
-    /// Channels of which the backend reported something.
+    /// Results of the backend, those for channels that had just ended included.
     pub fired: usize,
     /// Deadlines that came due.
     pub timeouts: usize,
@@ -78,6 +80,7 @@ where
             slots,
             ledger: Ledger::default(),
             budget: Budget { accepts: 16, reads: 16 },
+            spare: 64,
             resume: None,
             #[cfg(target_has_atomic = "8")]
             bell: None,
@@ -90,9 +93,20 @@ where
         self.budget.accepts = callers.max(1);
     }
 
+    /// How many channels handlers may add in a turn, at most, where the table can grow; 64 unless set, never less than 1.
+    ///
+    /// The table never grows while a handler runs, so that nothing moves and nothing allocates in a turn; callers past
+    /// this stay in line for a turn, and what else a handler wants to add is [`Full`](crate::ErrorKind::Full).
+    pub fn set_spare(&mut self, slots: u32) {
+        self.spare = slots.max(1);
+    }
+
     // Channels, as the program opens and closes them.
 
     /// Opens a channel that listens at an address, or at a text that is one.
+    ///
+    /// The address may be one that an earlier server has just left (`SO_REUSEADDR`), and about 1,024 callers may wait in
+    /// line; [`create`](Self::create) leaves both to the program. A Unix path stays when the channel is closed.
     pub fn listen<A>(&mut self, at: A, dispatcher: T) -> Result<Key>
     where
         A: TryInto<N::Address>,
@@ -175,6 +189,8 @@ where
     }
 
     /// Closes a channel, socket and all, at once. An error where the key is stale.
+    ///
+    /// Settles whatever else was touched, too, so that other channels' handlers may run for what neighbours found out.
     #[doc(alias = "del_channel")]
     pub fn close(&mut self, key: Key) -> Result<()> {
         self.channel(key).map(|(_, mut io)| io.close())?;
@@ -183,6 +199,9 @@ where
     }
 
     /// Closes every channel; none is told. The bell stays.
+    ///
+    /// Dropping a loop drops its sockets, which closes those that are owned descriptors; a net whose sockets are something
+    /// else is told of their end only by this.
     pub fn close_all(&mut self) {
         let Self { slots, ledger, .. } = self;
         for (index, slot) in (0..).zip(slots.as_mut_slice()) {
@@ -251,14 +270,18 @@ where
 
     /// One turn: waits until something happens, but no longer than `timeout`, and does all that it implies.
     ///
-    /// `None` waits as long as it takes, zero not at all. Without channels it returns at once. What the program changed
+    /// `None` waits as long as it takes, zero not at all. Without channels it waits for the bell, and returns at once where
+    /// there is none. What the program changed
     /// before the turn is settled first; if that made handlers run, or asks for more, the turn does not wait.
+    ///
+    /// An error is the backend's, or that of a bell that cannot be answered; the channels' own are told to them.
     #[doc(alias = "poll")]
     #[doc(alias = "poll2")]
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
         let mut turn = Turn::default();
+        let waits_for_bell = self.is_empty() && self.has_bell();
         self.settle();
-        if self.is_empty() {
+        if self.is_empty() && !waits_for_bell {
             turn.stopped = core::mem::take(&mut self.ledger.stop);
             return Ok(turn);
         }
@@ -368,7 +391,7 @@ where
             let slots = self.slots.as_mut_slice();
             let Some(Slot { own, .. }) = slots.get(index as usize) else { break };
             // One that was set anew in this turn is filed again when it is settled.
-            let alive = own.state.is_live() && !own.flags.contains(Flags::RELATIVE);
+            let alive = own.state.is_live() && !own.flags.intersects(Flags::RELATIVE);
             if alive && own.filing.deadline > now {
                 self.ledger.queue.file(slots, index);
                 continue;

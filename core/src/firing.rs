@@ -39,7 +39,7 @@ fn wants<T, D: Dispatcher<N, T>, N: Net>(needs: Interest, dispatcher: &D, channe
     if needs.is_empty() {
         return true;
     }
-    if own.muted().intersects(needs) || own.flags.contains(Flags::RESTING) {
+    if own.muted().intersects(needs) || own.flags.intersects(Flags::RESTING) {
         return false;
     }
     if needs == Interest::WRITE {
@@ -127,9 +127,9 @@ fn own_failure<T, N: Net>(channel: &Channel<'_, N, T>, returned: Result<()>) -> 
     let flags = channel.io.own.flags;
     let passed_on = match why.kind() {
         ErrorKind::Disconnected => {
-            flags.contains(Flags::BROKEN | Flags::SEND_BROKEN) || channel.io.own.state == State::Draining
+            flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || channel.io.own.state == State::Draining
         }
-        ErrorKind::Exhausted => flags.contains(Flags::EXHAUSTED),
+        ErrorKind::Exhausted => flags.intersects(Flags::EXHAUSTED),
         _ => false,
     };
     (!passed_on).then_some(why)
@@ -197,7 +197,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         Verdict::Rest => {
             channel.io.rest();
             channel.io.ledger.starved |= why.kind() == ErrorKind::Exhausted;
-            if !channel.io.own.flags.contains(Flags::TOLD) {
+            if !channel.io.own.flags.intersects(Flags::TOLD) {
                 channel.io.own.flags |= Flags::TOLD;
                 // Whatever the handler makes of it, a listener is not closed for want of room (rule 6).
                 let _ = dispatcher.handle_error(why, channel);
@@ -285,7 +285,7 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
             ErrorKind::Full => channel.io.ledger.vacancies == 0,
             _ => false,
         });
-        let exhausted = channel.io.own.flags.contains(Flags::EXHAUSTED);
+        let exhausted = channel.io.own.flags.intersects(Flags::EXHAUSTED);
         if exhausted && accepted > 0 {
             // Not known either: systems look for a descriptor first, and for a caller then.
             return;
@@ -300,7 +300,7 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
         {
             return;
         }
-        if !channel.io.own.flags.contains(Flags::ACCEPTED) {
+        if !channel.io.own.flags.intersects(Flags::ACCEPTED) {
             break;
         }
     }

@@ -13,7 +13,8 @@ use crate::{
 /// Operations report what happened to whoever calls them *and* to the loop: that a receive found the end, or a send the
 /// connection broken, implies `handle_close` whatever the caller makes of it (rule 2).
 ///
-/// On a channel that is closed every operation is an error of kind [`Stale`](ErrorKind::Stale), and harms nothing.
+/// On a channel that is closed every operation is an error of kind [`Stale`](ErrorKind::Stale), and harms nothing. Only
+/// its addresses and its socket may still be looked at, as long as the turn lasts.
 pub struct Io<'a, N: Net> {
     pub(crate) net: &'a mut N,
     pub(crate) own: &'a mut Own<N::Socket>,
@@ -91,7 +92,7 @@ impl<N: Net> Io<'_, N> {
     /// The end implies `handle_close`, after the handler has returned. (Not the end that a half which was shut here gives.)
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
         if into.is_empty() {
-            return Ok(Received::Data(0));
+            return self.live().map(|_| Received::Data(0));
         }
         self.receive(|net, socket| net.recv(socket, into))
     }
@@ -99,7 +100,7 @@ impl<N: Net> Io<'_, N> {
     /// Receives into two slices, the first one first.
     pub fn recv_vectored(&mut self, into: [&mut [u8]; 2]) -> Result<Received> {
         if into.iter().all(|slice| slice.is_empty()) {
-            return Ok(Received::Data(0));
+            return self.live().map(|_| Received::Data(0));
         }
         self.receive(|net, socket| net.recv_vectored(socket, into))
     }
@@ -164,7 +165,7 @@ impl<N: Net> Io<'_, N> {
     /// [`Outbox`](crate::Outbox).
     pub fn send(&mut self, from: &[u8]) -> Result<usize> {
         if from.is_empty() && self.own.state != State::Datagram {
-            return Ok(0);
+            return self.live().map(|_| 0);
         }
         self.transmit(|net, socket| net.send(socket, from))
     }
@@ -172,7 +173,7 @@ impl<N: Net> Io<'_, N> {
     /// Sends from two slices, the first one first.
     pub fn send_vectored(&mut self, from: [&[u8]; 2]) -> Result<usize> {
         if from.iter().all(|slice| slice.is_empty()) {
-            return Ok(0);
+            return self.live().map(|_| 0);
         }
         self.transmit(|net, socket| net.send_vectored(socket, from))
     }
@@ -244,6 +245,7 @@ impl<N: Net> Io<'_, N> {
 
     /// Lets callers wait in line, at most about `backlog` of them; `handle_accepted` is told of each.
     pub fn listen(&mut self, backlog: u32) -> Result<()> {
+        self.live()?;
         if !matches!(self.own.state, State::Idle | State::Listening) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected").doing("listen"));
         }
@@ -257,6 +259,7 @@ impl<N: Net> Io<'_, N> {
     ///
     /// On a datagram channel it names the peer, at once and without an event.
     pub fn connect(&mut self, to: &N::Address) -> Result<()> {
+        self.live()?;
         if !matches!(self.own.state, State::Idle | State::Datagram) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected or listening").doing("connect"));
         }
@@ -278,6 +281,7 @@ impl<N: Net> Io<'_, N> {
     /// The half's events are over: `handle_read` or `handle_write` is not told any more. With both shut, only the end is
     /// awaited.
     pub fn shutdown(&mut self, half: Half) -> Result<()> {
+        self.live()?;
         if !matches!(self.own.state, State::Open(_) | State::Draining) {
             return Err(NOT_CONNECTED.doing("shut down"));
         }
@@ -319,7 +323,8 @@ impl<N: Net> Io<'_, N> {
 
     /// Has `handle_timeout` called once when this much time has passed; a later call replaces an earlier one.
     ///
-    /// Counted from the end of the turn under way, so that it is never early (rule 9). Moving a deadline further into the
+    /// Counted from the end of the turn under way, so that it is never early (rule 9); a time past what the clock holds is
+    /// never. Moving a deadline further into the
     /// future costs one store and a look at the clock per turn.
     pub fn set_timeout(&mut self, time: Duration) {
         self.own.filing.deadline = Instant::from_nanos(0) + time;
@@ -373,7 +378,7 @@ impl<N: Net> Io<'_, N> {
 
     /// A listener lays itself to rest until there is room.
     pub(crate) fn rest(&mut self) {
-        if !self.own.flags.contains(Flags::RESTING) {
+        if !self.own.flags.intersects(Flags::RESTING) {
             self.own.flags |= Flags::RESTING;
             self.own.aux = core::mem::replace(&mut self.ledger.resting, self.index);
         }

@@ -33,7 +33,8 @@ pub enum Received {
     Data(usize),
     /// Nothing now; the channel is told when there is.
     WouldBlock,
-    /// The peer has finished sending. Nothing will come after it.
+    /// The peer has finished sending. Nothing will come after it; on a channel it implies `handle_close`, although the peer
+    /// may still be receiving.
     End,
 }
 

@@ -130,7 +130,8 @@ impl Flags {
     /// The first of three bits: which unhandled events have been logged.
     const LOGGED: u32 = 12;
 
-    pub(crate) const fn contains(self, other: Self) -> bool {
+    /// Whether any of the bits is there.
+    pub(crate) const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
@@ -140,7 +141,7 @@ impl Flags {
 
     /// Takes the bits out and says whether any was there.
     pub(crate) fn take(&mut self, other: Self) -> bool {
-        let there = self.contains(other);
+        let there = self.intersects(other);
         self.remove(other);
         there
     }
@@ -148,7 +149,7 @@ impl Flags {
     /// Whether this is the first time that something unhandled is to be logged.
     pub(crate) fn log_once(&mut self, interest: Interest) -> bool {
         let bits = Self(u16::from(interest.bits()) << Self::LOGGED);
-        let first = !self.contains(bits);
+        let first = !self.intersects(bits);
         *self |= bits;
         first
     }
@@ -220,7 +221,7 @@ impl Default for Ledger {
 impl Ledger {
     /// Puts a channel on the list of those to be settled, once.
     pub(crate) fn touch<S>(&mut self, own: &mut Own<S>, index: u32) {
-        if !own.flags.contains(Flags::DIRTY) {
+        if !own.flags.intersects(Flags::DIRTY) {
             own.flags |= Flags::DIRTY;
             own.link = core::mem::replace(&mut self.dirty, index);
         }
@@ -252,6 +253,7 @@ impl Ledger {
         self.live += 1;
         own.socket = socket;
         own.state = state;
+        own.aux = 0;
         self.touch(own, index);
         own.key(index)
     }

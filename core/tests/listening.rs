@@ -352,7 +352,8 @@ impl Dispatcher<Memory> for Unlucky {
 
 #[test]
 fn a_handler_without_room_for_a_caller_does_not_close_its_listener() {
-    for (kind, goes_on) in [(ErrorKind::Full, true), (ErrorKind::Exhausted, true), (ErrorKind::User, false)] {
+    use ErrorKind::{Disconnected, Exhausted, Full, User};
+    for (kind, goes_on) in [Full, Exhausted, Disconnected, User].map(|kind| (kind, kind != User)) {
         let (net, watch) = pair();
         let mut events: EventLoop<Unlucky, Memory, Watch, Array<Slot<Unlucky, Memory>, 4>> =
             EventLoop::with_parts(net, watch, Array::default());

@@ -3,7 +3,7 @@
 use super::EventLoop;
 use crate::{Backend, Dispatcher, Fired, Net, Result, Slot, Storage};
 #[cfg(target_has_atomic = "8")]
-use crate::{Interest, State, channel::FULL, slot::Flags};
+use crate::{Interest, State, slot::Flags};
 
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
 where
@@ -17,19 +17,11 @@ where
     pub fn attach(&mut self, bell: impl Into<crate::waker::BellHandle>, socket: N::Socket) -> Result<()> {
         self.detach();
         self.settle();
-        if self.ledger.vacancies == 0 && !self.grow_by_one() {
-            self.net.close(socket);
-            return Err(FULL.doing("attach a bell"));
-        }
-        let index = self.ledger.vacant;
-        let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) else {
-            self.net.close(socket);
-            return Err(FULL.doing("attach a bell"));
-        };
-        let key = self.ledger.occupy(&mut slot.own, Some(socket), State::OPEN);
+        let key = self.move_in(socket, State::OPEN, None).map_err(|why| why.doing("attach a bell"))?;
         self.ledger.live -= 1;
         self.bell = Some((key, bell.into()));
-        let Self { net, backend, .. } = self;
+        let Self { net, backend, slots, .. } = self;
+        let Some(slot) = slots.as_mut_slice().get_mut(key.index()) else { return Ok(()) };
         let registered = match &slot.own.socket {
             Some(socket) => backend.register(net, socket, key, Interest::READ),
             None => Ok(()),
@@ -39,6 +31,12 @@ where
             self.detach();
             self.settle();
         })
+    }
+
+    /// Whether there is a bell to wait for.
+    #[cfg(target_has_atomic = "8")]
+    pub(super) const fn has_bell(&self) -> bool {
+        self.bell.is_some()
     }
 
     /// Lets the bell go; its socket is closed when the turn is settled.
@@ -71,6 +69,11 @@ where
                 Err(why)
             }
         }
+    }
+
+    #[cfg(not(target_has_atomic = "8"))]
+    pub(super) const fn has_bell(&self) -> bool {
+        false
     }
 
     #[cfg(not(target_has_atomic = "8"))]

@@ -79,14 +79,14 @@ where
         let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
         // Rule 6: what nobody handled is not wanted until the predicate has said no in between.
         let muted = own.muted() & asked;
-        let wanted = if own.flags.contains(Flags::RESTING) || own.state == State::Draining {
+        let wanted = if own.flags.intersects(Flags::RESTING) || own.state == State::Draining {
             Interest::NONE
         } else {
             asked - muted
         };
         let key = own.key(index);
-        let parked = own.flags.contains(Flags::PARKED) && wanted == own.asked();
-        let registered = own.flags.contains(Flags::REGISTERED);
+        let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked();
+        let registered = own.flags.intersects(Flags::REGISTERED);
         let done = match (registered, !parked && !wanted.is_empty()) {
             (true, true) if wanted == own.asked() => Ok(()),
             (true, true) => backend.reregister(net, socket, key, wanted),
@@ -129,7 +129,7 @@ where
         let Some(slot) = slots.get_mut(index as usize) else { return };
         let own = &mut slot.own;
         if let Some(socket) = own.socket.take() {
-            if own.flags.contains(Flags::REGISTERED) {
+            if own.flags.intersects(Flags::REGISTERED) {
                 // Clause B15: there is nothing that could be done about a failure.
                 let _ = backend.deregister(net, &socket, own.key(index));
             }
@@ -149,7 +149,7 @@ where
     pub(super) fn unlink_resting(&mut self, index: u32) {
         let slots = self.slots.as_mut_slice();
         let Some(slot) = slots.get(index as usize) else { return };
-        if !slot.own.flags.contains(Flags::RESTING) {
+        if !slot.own.flags.intersects(Flags::RESTING) {
             return;
         }
         let after = slot.own.aux;

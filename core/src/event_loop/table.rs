@@ -6,31 +6,31 @@ use crate::io::CLOSED;
 use crate::slot::{NIL, Slot};
 use crate::{Backend, Dispatcher, Key, Net, Result, State, Storage};
 
-/// How many vacant slots there are before a turn, at least, where the table can grow; those that handlers may fill.
-const SPARE: u32 = 64;
-
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
 where
     T: Dispatcher<N>,
 {
     pub(super) fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
-        if self.ledger.vacancies == 0 && !self.grow_by_one() {
-            self.net.close(socket);
-            return Err(FULL.doing("add a channel"));
-        }
-        let index = self.ledger.vacant;
-        let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) else {
-            self.net.close(socket);
-            return Err(FULL.doing("add a channel"));
-        };
-        slot.dispatcher = Some(dispatcher);
-        let key = self.ledger.occupy(&mut slot.own, Some(socket), state);
+        let key = self.move_in(socket, state, Some(dispatcher)).map_err(|why| why.doing("add a channel"))?;
         // The program hears at once of what the backend cannot take.
-        if let Err(why) = self.settle_interest(index) {
+        if let Err(why) = self.settle_interest(key.index() as u32) {
             self.close(key)?;
             return Err(why);
         }
         Ok(key)
+    }
+
+    /// Gives a socket a slot, or closes it.
+    pub(super) fn move_in(&mut self, socket: N::Socket, state: State, dispatcher: Option<T>) -> Result<Key> {
+        if self.ledger.vacancies == 0 {
+            self.grow_by_one();
+        }
+        let Some(slot) = self.slots.as_mut_slice().get_mut(self.ledger.vacant as usize) else {
+            self.net.close(socket);
+            return Err(FULL);
+        };
+        slot.dispatcher = dispatcher;
+        Ok(self.ledger.occupy(&mut slot.own, Some(socket), state))
     }
 
     /// Sees to it that handlers find vacant slots, as far as the storage lets it.
@@ -38,7 +38,7 @@ where
         let full = self.ledger.vacancies == 0;
         // A heap that was full may have room again; one that is full still is asked once a turn.
         self.ledger.bounded &= !full;
-        while self.ledger.vacancies < SPARE && self.grow_by_one() {}
+        while self.ledger.vacancies < self.spare && self.grow_by_one() {}
         self.ledger.freed |= full && self.ledger.vacancies > 0 && self.ledger.resting != NIL;
     }
 
