@@ -98,6 +98,7 @@ impl Sound {
     /// let bell = BELL.get_or_init(|| Bell::new(sound));
     /// let mut events = EventLoop::<Idle>::new()?;
     /// events.attach(bell, socket)?;
+    /// events.listen("127.0.0.1:0", Idle)?;
     /// Waker::new(bell).wake()?;
     /// assert!(events.turn(None)?.woken);
     /// # Ok(()) }

@@ -834,10 +834,11 @@ fn a_refusal_that_nobody_handles_is_logged_with_what_was_being_done() {
         let mut events = events::<Defaults>(backend);
         logged();
         let key = events.connect(&at, Defaults).unwrap();
+        let descriptor = events.channel(key).unwrap().1.socket().unwrap().as_raw_fd();
         turn_until(&mut events, |events| events.is_empty());
         let why = format!("connection refused (os error {})", rustix::io::Errno::CONNREFUSED.raw_os_error());
         let expected = [
-            format!("ERROR: channel {key}: error, closing the channel: connect: {why}"),
+            format!("ERROR: channel {key}: error, closing the channel: connect descriptor {descriptor}: {why}"),
             format!("WARN: channel {key}: unhandled close event"),
         ];
         assert_eq!(logged(), expected);

@@ -64,12 +64,13 @@ fn a_refusal_is_an_error_and_then_close_of_that_channel() {
             let (silent, at) = common::bound(Kind::Stream, &at);
             let (mut events, notes) = (events(backend), Notes::default());
             let mut witness = Witness::of(&mut events);
-            events.connect(&at, Actor { forgives: true, ..Actor::new(&notes) }).unwrap();
+            let key = events.connect(&at, Actor { forgives: true, ..Actor::new(&notes) }).unwrap();
+            let descriptor = events.channel(key).unwrap().1.socket().unwrap().as_raw_fd();
             turn_until(&mut events, |_| notes.closes() > 0);
             let told = notes.all();
             let [Told::Error(why), Told::Close(Reason::Error(reason))] = told[..] else { panic!("{told:?}") };
             assert_eq!(why, reason);
-            assert_eq!(why.to_string(), "connect: connection refused (os error 111)");
+            assert_eq!(why.to_string(), format!("connect descriptor {descriptor}: connection refused (os error 111)"));
             witness.is_served(&mut events);
             assert_eq!((notes.all(), events.len()), (told, 1));
             drop(silent);
@@ -87,7 +88,7 @@ fn port_0_is_nobody() {
             assert!(why.to_string().starts_with("connect 127.0.0.1:0: "), "{why}");
         } else {
             turn_until(&mut events, |_| notes.closes() > 0);
-            assert!(notes.errors()[0].to_string().starts_with("connect: "), "{notes:?}");
+            assert!(notes.errors()[0].to_string().starts_with("connect descriptor "), "{notes:?}");
         }
         witness.is_served(&mut events);
         assert_eq!(events.len(), 1);

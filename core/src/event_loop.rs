@@ -270,8 +270,8 @@ where
 
     /// One turn: waits until something happens, but no longer than `timeout`, and does all that it implies.
     ///
-    /// `None` waits as long as it takes, zero not at all. Without channels it waits for the bell, and returns at once where
-    /// there is none. What the program changed
+    /// `None` waits as long as it takes, zero not at all. Without channels it returns at once, bell or not: a loop that gets
+    /// its channels from elsewhere keeps one of its own. What the program changed
     /// before the turn is settled first; if that made handlers run, or asks for more, the turn does not wait.
     ///
     /// An error is the backend's, or that of a bell that cannot be answered; the channels' own are told to them.
@@ -279,9 +279,8 @@ where
     #[doc(alias = "poll2")]
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
         let mut turn = Turn::default();
-        let waits_for_bell = self.is_empty() && self.has_bell();
         self.settle();
-        if self.is_empty() && !waits_for_bell {
+        if self.is_empty() {
             turn.stopped = core::mem::take(&mut self.ledger.stop);
             return Ok(turn);
         }

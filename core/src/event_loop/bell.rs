@@ -33,12 +33,6 @@ where
         })
     }
 
-    /// Whether there is a bell to wait for.
-    #[cfg(target_has_atomic = "8")]
-    pub(super) const fn has_bell(&self) -> bool {
-        self.bell.is_some()
-    }
-
     /// Lets the bell go; its socket is closed when the turn is settled.
     #[cfg(target_has_atomic = "8")]
     pub(super) fn detach(&mut self) {
@@ -69,11 +63,6 @@ where
                 Err(why)
             }
         }
-    }
-
-    #[cfg(not(target_has_atomic = "8"))]
-    pub(super) const fn has_bell(&self) -> bool {
-        false
     }
 
     #[cfg(not(target_has_atomic = "8"))]
