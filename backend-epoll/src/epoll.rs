@@ -5,7 +5,7 @@ use core::time::Duration;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use stheno_core::backend::{REGISTERED_TWICE, wait_out};
+use stheno_core::backend::{REGISTERED_TWICE, told, wait_out};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Open, Readiness, Result, Storage};
 
 use crate::AlwaysReady;
@@ -186,7 +186,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         while let Some(event) = self.events.get(self.next..self.end).and_then(|events| events.first()) {
             self.next += 1;
             let (key, interest) = unpack(event.data.u64());
-            let readiness = readiness(event.flags, interest);
+            let readiness = told(readiness(event.flags), interest);
             if !readiness.is_empty() {
                 return Some(Fired { key, readiness });
             }
@@ -258,19 +258,13 @@ fn flags(interest: Interest) -> EventFlags {
     flags
 }
 
-/// What the flags say to whoever has this interest; nothing to whoever has none. (B3, B5, B6)
-fn readiness(flags: EventFlags, interest: Interest) -> Readiness {
-    if interest.is_empty() {
-        return Readiness::NONE;
-    }
-    let (error, hangup) = (flags.contains(EventFlags::ERR), flags.contains(EventFlags::HUP));
-    let read = interest.contains(Interest::READ) && (error || hangup || flags.contains(EventFlags::IN));
-    let write = interest.contains(Interest::WRITE) && (error || flags.contains(EventFlags::OUT));
-    Readiness::READABLE.when(read)
-        | Readiness::WRITABLE.when(write)
-        | Readiness::PRIORITY.when(interest.contains(Interest::PRIORITY) && flags.contains(EventFlags::PRI))
-        | Readiness::ERROR.when(error)
-        | Readiness::HANGUP.when(hangup)
+/// The kernel's flags in the loop's words.
+fn readiness(flags: EventFlags) -> Readiness {
+    Readiness::READABLE.when(flags.contains(EventFlags::IN))
+        | Readiness::WRITABLE.when(flags.contains(EventFlags::OUT))
+        | Readiness::PRIORITY.when(flags.contains(EventFlags::PRI))
+        | Readiness::ERROR.when(flags.contains(EventFlags::ERR))
+        | Readiness::HANGUP.when(flags.contains(EventFlags::HUP))
 }
 
 /// Shorter waits are worth a second system call to be exact.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use stheno_core::backend::{REGISTERED_TWICE, wait_out};
+use stheno_core::backend::{REGISTERED_TWICE, told, wait_out};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result, Storage};
 
 use crate::entries::entry;
@@ -170,7 +170,7 @@ impl<M: Memory> Poll<M> {
                 self.cursor = position;
                 return Some(Fired { key, readiness: Readiness::INVALID });
             }
-            return Some(Fired { key, readiness: readiness(flags, place.interest.unwrap_or_default()) });
+            return Some(Fired { key, readiness: told(readiness(flags), place.interest.unwrap_or_default()) });
         }
         None
     }
@@ -253,16 +253,13 @@ where
     }
 }
 
-/// What the flags say to whoever has this interest. (B5, B6)
-fn readiness(flags: PollFlags, interest: Interest) -> Readiness {
-    let (error, hangup) = (flags.contains(PollFlags::ERR), flags.contains(PollFlags::HUP));
-    let read = interest.contains(Interest::READ) && (error || hangup || flags.contains(PollFlags::IN));
-    let write = interest.contains(Interest::WRITE) && (error || flags.contains(PollFlags::OUT));
-    Readiness::READABLE.when(read)
-        | Readiness::WRITABLE.when(write)
-        | Readiness::PRIORITY.when(interest.contains(Interest::PRIORITY) && flags.contains(PollFlags::PRI))
-        | Readiness::ERROR.when(error)
-        | Readiness::HANGUP.when(hangup)
+/// The kernel's flags in the loop's words.
+fn readiness(flags: PollFlags) -> Readiness {
+    Readiness::READABLE.when(flags.contains(PollFlags::IN))
+        | Readiness::WRITABLE.when(flags.contains(PollFlags::OUT))
+        | Readiness::PRIORITY.when(flags.contains(PollFlags::PRI))
+        | Readiness::ERROR.when(flags.contains(PollFlags::ERR))
+        | Readiness::HANGUP.when(flags.contains(PollFlags::HUP))
 }
 
 const FULL: Error = Error::new(ErrorKind::Full, "no room for another socket");

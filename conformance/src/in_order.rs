@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Result};
+use stheno::{Backend, Fired, Instant, Interest, Key, Open, Result, Socket};
 
 use crate::probe::World;
 
@@ -24,27 +24,15 @@ impl<B: Open> Open for InOrder<B> {
 }
 
 impl<B: Backend<World>> Backend<World> for InOrder<B> {
-    fn register(
-        &mut self,
-        net: &mut World,
-        socket: &<World as Net>::Socket,
-        key: Key,
-        interest: Interest,
-    ) -> Result<()> {
+    fn register(&mut self, net: &mut World, socket: &Socket, key: Key, interest: Interest) -> Result<()> {
         self.below.register(net, socket, key, interest)
     }
 
-    fn reregister(
-        &mut self,
-        net: &mut World,
-        socket: &<World as Net>::Socket,
-        key: Key,
-        interest: Interest,
-    ) -> Result<()> {
+    fn reregister(&mut self, net: &mut World, socket: &Socket, key: Key, interest: Interest) -> Result<()> {
         self.below.reregister(net, socket, key, interest)
     }
 
-    fn deregister(&mut self, net: &mut World, socket: &<World as Net>::Socket, key: Key) -> Result<()> {
+    fn deregister(&mut self, net: &mut World, socket: &Socket, key: Key) -> Result<()> {
         self.below.deregister(net, socket, key)
     }
 

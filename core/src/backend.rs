@@ -111,6 +111,34 @@ pub fn wait_out(
     }
 }
 
+/// What a system's own flags say to whoever has this interest: what was asked for, and a hang-up or an error as what leads
+/// to it (clauses B3, B5 and B6).
+///
+/// ```
+/// use stheno_core::{Interest, Readiness, backend::told};
+/// let hung_up = Readiness::HANGUP;
+/// assert_eq!(told(hung_up, Interest::READ), Readiness::READABLE | Readiness::HANGUP);
+/// assert_eq!(told(hung_up, Interest::WRITE), Readiness::HANGUP);
+/// assert_eq!(told(hung_up, Interest::NONE), Readiness::NONE);
+/// ```
+#[inline]
+pub const fn told(system: Readiness, interest: Interest) -> Readiness {
+    if interest.is_empty() {
+        return Readiness::NONE;
+    }
+    let error = system.contains(Readiness::ERROR);
+    let hangup = system.contains(Readiness::HANGUP);
+    let read = interest.contains(Interest::READ) && (error || hangup || system.contains(Readiness::READABLE));
+    let write = interest.contains(Interest::WRITE) && (error || system.contains(Readiness::WRITABLE));
+    let urgent = interest.contains(Interest::PRIORITY) && system.contains(Readiness::PRIORITY);
+    Readiness::READABLE
+        .when(read)
+        .union(Readiness::WRITABLE.when(write))
+        .union(Readiness::PRIORITY.when(urgent))
+        .union(Readiness::ERROR.when(error))
+        .union(Readiness::HANGUP.when(hangup))
+}
+
 /// The error of clause B2, for backends to return.
 pub const REGISTERED_TWICE: Error = Error::new(ErrorKind::Invalid, "the key is registered already").doing("register");
 

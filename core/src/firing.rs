@@ -111,7 +111,6 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
 ) -> bool {
     channel.io.ledger.busy = true;
-    channel.io.own.flags.remove(Flags::EXHAUSTED);
     let returned = handler(dispatcher, channel);
     if let Some(why) = own_failure(channel, returned)
         && !act(dispatcher, channel, step, Outcome::Failed, Some(why), budget)
@@ -121,18 +120,12 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     latched(dispatcher, channel, step, budget)
 }
 
-/// What a handler failed with, unless it only passed on that its own connection broke, or that its listener is starved.
+/// What a handler failed with, unless it only passed on that its own connection broke.
 fn own_failure<T, N: Net>(channel: &Channel<'_, N, T>, returned: Result<()>) -> Option<Error> {
     let why = returned.err()?;
-    let flags = channel.io.own.flags;
-    let passed_on = match why.kind() {
-        ErrorKind::Disconnected => {
-            flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || channel.io.own.state == State::Draining
-        }
-        ErrorKind::Exhausted => flags.intersects(Flags::EXHAUSTED),
-        _ => false,
-    };
-    (!passed_on).then_some(why)
+    let own = &channel.io.own;
+    let broke = own.flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || own.state == State::Draining;
+    (why.kind() != ErrorKind::Disconnected || !broke).then_some(why)
 }
 
 /// Draws the conclusion from what the channel's I/O has found since the last time.

@@ -287,10 +287,7 @@ fn without_end<B: Backend<Os> + Open>() -> Verdict {
     let ours = Socket::adopt(ours)?;
     watch.register(&ours, 1, R)?;
     let before = watch.now();
-    let sender = thread::spawn(move || {
-        thread::sleep(A_WHILE);
-        std::io::Write::write_all(&mut &theirs, b"x").map(|()| theirs)
-    });
+    let sender = send_after(A_WHILE, theirs);
     let told = watch.results(None)?;
     let took = watch.now().saturating_since(before);
     let _theirs = sender.join().map_err(|_| "the sender panicked")??;
@@ -304,15 +301,20 @@ fn ends_with_the_event<B: Backend<Os> + Open>() -> Verdict {
     let ours = Socket::adopt(ours)?;
     watch.register(&ours, 1, R)?;
     let before = watch.now();
-    let sender = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(2));
-        std::io::Write::write_all(&mut &theirs, b"x").map(|()| theirs)
-    });
+    let sender = send_after(Duration::from_millis(2), theirs);
     let told = watch.results(PATIENCE)?;
     let took = watch.now().saturating_since(before);
     let _theirs = sender.join().map_err(|_| "the sender panicked")??;
     same("told", told, [(1, READABLE)])?;
     hold(took < PATIENCE / 2, || format!("expected the end of the wait with the event, came {took:?}"))
+}
+
+/// Sends from another thread, late enough for the wait to have begun.
+fn send_after(delay: Duration, theirs: UnixStream) -> thread::JoinHandle<std::io::Result<UnixStream>> {
+    thread::spawn(move || {
+        thread::sleep(delay);
+        std::io::Write::write_all(&mut &theirs, b"x").map(|()| theirs)
+    })
 }
 
 fn endless_timeouts<B: Backend<Os> + Open>() -> Verdict {

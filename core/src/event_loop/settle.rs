@@ -21,6 +21,16 @@ where
     ///
     /// A turn does this by itself. It is for programs that [dispatch](Self::dispatch) by themselves.
     pub fn settle(&mut self) {
+        self.settle_touched();
+        // With nobody left there may be no next turn: what was closed meanwhile goes now. No handler runs for it.
+        while self.is_empty() && self.ledger.dirty != NIL {
+            self.settle_touched();
+        }
+        self.grow();
+    }
+
+    /// One pass over those that were touched before it.
+    fn settle_touched(&mut self) {
         let mut now = None;
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
@@ -33,11 +43,6 @@ where
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
             self.resume = Some(self.backend.now(&self.net) + REST);
         }
-        // With nobody left there may be no next turn: what was closed meanwhile goes now. No handler runs for it.
-        if self.is_empty() && self.ledger.dirty != NIL {
-            self.settle();
-        }
-        self.grow();
     }
 
     pub(super) fn settle_one(&mut self, index: u32, now: &mut Option<Instant>) {
