@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use stheno::{Backend, Fired, Instant, Interest, Key, Open, Result, Socket};
+use stheno::{Backend, Fired, Instant, Interest, Key, Open, Result};
 
+use crate::ground::Ground;
 use crate::probe::World;
 
 /// A backend whose every wait reports the oldest channel first, as asyncore does.
@@ -23,20 +24,20 @@ impl<B: Open> Open for InOrder<B> {
     }
 }
 
-impl<B: Backend<World>> Backend<World> for InOrder<B> {
-    fn register(&mut self, net: &mut World, socket: &Socket, key: Key, interest: Interest) -> Result<()> {
+impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
+    fn register(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
         self.below.register(net, socket, key, interest)
     }
 
-    fn reregister(&mut self, net: &mut World, socket: &Socket, key: Key, interest: Interest) -> Result<()> {
+    fn reregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
         self.below.reregister(net, socket, key, interest)
     }
 
-    fn deregister(&mut self, net: &mut World, socket: &Socket, key: Key) -> Result<()> {
+    fn deregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key) -> Result<()> {
         self.below.deregister(net, socket, key)
     }
 
-    fn wait(&mut self, net: &mut World, timeout: Option<Duration>) -> Result<usize> {
+    fn wait(&mut self, net: &mut World<G>, timeout: Option<Duration>) -> Result<usize> {
         let found = self.below.wait(net, timeout)?;
         self.fired = std::iter::from_fn(|| self.below.next()).collect();
         self.fired.sort_by_key(|fired| std::cmp::Reverse(net.shared.rank(fired.key)));
@@ -47,7 +48,7 @@ impl<B: Backend<World>> Backend<World> for InOrder<B> {
         self.fired.pop()
     }
 
-    fn now(&mut self, net: &World) -> Instant {
+    fn now(&mut self, net: &World<G>) -> Instant {
         self.below.now(net)
     }
 

@@ -2,14 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod contract;
+pub mod ground;
 mod in_order;
 pub mod matrix;
-mod peers;
 mod probe;
 pub mod scenario;
 mod story;
 pub mod suite;
 
+pub use ground::{Ground, Need};
 pub use probe::{Probe, Transcript, World};
 pub use scenario::Scenario;
 pub use story::{agrees, tell};

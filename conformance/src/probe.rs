@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use stheno::{Channel, Dispatcher, Error, ErrorKind, Guest, Key, Os, Reason, Received, Result, With, errno_name};
 
+use crate::ground::Ground;
 use crate::scenario::{bytes, quote};
 
-/// The net of a story: the operating system's, with the transcript beside it.
-pub type World = With<Os, Transcript>;
+/// The net of a story: the ground's, with the transcript beside it.
+pub type World<G = Os> = With<G, Transcript>;
 
 /// What happened so far, and who is who.
 #[derive(Clone, Debug, Default)]
@@ -97,11 +98,11 @@ impl Probe {
         Self { connecting: true, ..Self::new(name) }
     }
 
-    fn say(&self, channel: &mut Channel<'_, World, Self>, text: impl Into<String>) {
+    fn say<G: Ground>(&self, channel: &mut Channel<'_, World<G>, Self>, text: impl Into<String>) {
         channel.net().shared.say(&self.name, text);
     }
 
-    fn rule(&mut self, event: &str, channel: &mut Channel<'_, World, Self>) -> Result<Ruled> {
+    fn rule<G: Ground>(&mut self, event: &str, channel: &mut Channel<'_, World<G>, Self>) -> Result<Ruled> {
         let Some(action) = self.rules.remove(event) else { return Ok(Ruled::No) };
         match action.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["close"] => {
@@ -128,7 +129,7 @@ impl Probe {
     }
 }
 
-impl Dispatcher<World> for Probe {
+impl<G: Ground> Dispatcher<World<G>> for Probe {
     fn readable(&self) -> bool {
         self.readable
     }
@@ -137,12 +138,12 @@ impl Dispatcher<World> for Probe {
         self.writable || self.connecting || !self.out.is_empty()
     }
 
-    fn handle_connect(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_connect(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         self.say(channel, "connect");
         self.rule("connect", channel).map(drop)
     }
 
-    fn handle_accepted(&mut self, guest: &mut Guest<World>, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_accepted(&mut self, guest: &mut Guest<World<G>>, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         self.spawned += 1;
         let name = format!("{}.{}", self.name, self.spawned);
         self.say(channel, format!("accept {name}"));
@@ -153,7 +154,7 @@ impl Dispatcher<World> for Probe {
         Ok(())
     }
 
-    fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_read(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         let rule = self.rules.get("read").map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
         if matches!(rule.as_deref(), Some(["close"] | ["raise"])) {
             self.say(channel, "read");
@@ -167,7 +168,7 @@ impl Dispatcher<World> for Probe {
         Ok(())
     }
 
-    fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_write(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         self.say(channel, "write");
         self.connecting = false;
         if self.rule("write", channel)? == Ruled::No && !self.out.is_empty() {
@@ -177,7 +178,7 @@ impl Dispatcher<World> for Probe {
         Ok(())
     }
 
-    fn handle_expt(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_expt(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         let text = match channel.recv_urgent() {
             Ok(Some(byte)) => quote(&[byte]),
             // What a plain receive of urgent data says where there is none.
@@ -188,12 +189,12 @@ impl Dispatcher<World> for Probe {
         self.rule("expt", channel).map(drop)
     }
 
-    fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         self.say(channel, "close");
         self.rule("close", channel).map(drop)
     }
 
-    fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+    fn handle_error(&mut self, error: Error, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
         self.say(channel, format!("error {}", name_of(&error)));
         // And so to close, whatever kind of channel it is.
         Err(error)

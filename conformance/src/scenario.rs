@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::ground::Need;
+
 /// A story, and what is to come of it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -112,6 +114,21 @@ impl Scenario {
     /// Whether ours is to match what asyncore itself did, not a correction of it.
     pub fn is_asyncore(&self) -> bool {
         !self.blocks.iter().any(|(name, _)| name == "expect")
+    }
+
+    /// What it cannot be told without.
+    pub fn needs(&self) -> Vec<Need> {
+        let needed = |step: &Step| match step.words[0].as_str() {
+            "listen" if step.words.get(2).is_some_and(|family| family == "inet6") => Some(Need::Inet6),
+            "adopt" => Some(Need::LocalPairs),
+            "datagrams" | "sender" => Some(Need::Datagrams),
+            "oob" => Some(Need::Urgent),
+            "shut" => Some(Need::HalfClose),
+            "reset" => Some(Need::Resets),
+            _ => None,
+        };
+        let needs: BTreeSet<_> = self.steps.iter().filter_map(needed).collect();
+        needs.into_iter().collect()
     }
 
     /// The channels on which messages have borders.

@@ -1,13 +1,12 @@
 //! Tells a scenario's story on a loop, and compares what happened with what should have.
 
 use std::collections::BTreeMap;
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use stheno::{Address, Backend, EventLoop, Open, Socket};
+use stheno::{Backend, EventLoop, Half, Key, Open, Received};
 
+use crate::ground::{Family, Ground, is_reset};
 use crate::in_order::InOrder;
-use crate::peers::Peer;
 use crate::probe::{Probe, Transcript, World, name_of};
 use crate::scenario::{Scenario, Step, bytes, quote};
 
@@ -19,26 +18,32 @@ const MAX_TURNS: usize = 400;
 const ARRIVAL: Duration = Duration::from_millis(20);
 /// How long a peer waits for the bytes that it was promised.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits for the end of its stream, and how often it looks.
+const ENDING: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(2);
 
 type Failure = Box<dyn std::error::Error>;
 
 /// Tells a story on a fresh loop over this kind of backend: the transcript, or what went wrong in telling it.
-pub fn tell<B: Backend<World> + Open>(story: &Scenario) -> Result<Vec<String>, String> {
-    let mut teller = Teller::<B>::new().map_err(|why| why.to_string())?;
+pub fn tell<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Result<Vec<String>, String> {
+    let mut teller = Teller::<G, B>::new().map_err(|why| why.to_string())?;
     for step in &story.steps {
         teller.perform(step).map_err(|why| format!("line {}: {}: {why}", step.line, step.words.join(" ")))?;
     }
     Ok(teller.end())
 }
 
-struct Teller<B> {
-    events: EventLoop<Probe, World, InOrder<B>>,
-    peers: BTreeMap<String, Peer>,
+struct Teller<G: Ground, B> {
+    events: Events<G, B>,
+    peers: BTreeMap<String, G::Peer>,
 }
 
-impl<B: Backend<World> + Open> Teller<B> {
-    fn new() -> stheno::Result<Self> {
-        let mut events = EventLoop::new()?;
+type Events<G, B> = EventLoop<Probe, World<G>, InOrder<B>>;
+
+impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
+    fn new() -> Result<Self, Failure> {
+        let world = World { below: G::open()?, shared: Transcript::default() };
+        let mut events = EventLoop::with_parts(world, InOrder::open()?, Vec::new());
         // One caller to a read event, as asyncore has it; that there may be more is the contract cases' business.
         events.set_accept_budget(1);
         Ok(Self { events, peers: BTreeMap::new() })
@@ -48,26 +53,25 @@ impl<B: Backend<World> + Open> Teller<B> {
         let words: Vec<_> = step.words.iter().map(String::as_str).collect();
         match words[..] {
             // Channels under test.
-            ["listen", name] => self.open(name, |events, probe| events.listen("127.0.0.1:0", probe))?,
-            ["listen", name, "inet"] => self.open(name, |events, probe| events.listen("127.0.0.1:0", probe))?,
-            ["listen", name, _] => self.open(name, |events, probe| events.listen("[::1]:0", probe))?,
+            ["listen", name] | ["listen", name, "inet"] => self.listen(name, Family::Inet)?,
+            ["listen", name, _] => self.listen(name, Family::Inet6)?,
             ["connect", name, to] => {
                 let address = self.address(to)?;
                 self.connect(name, address);
             }
             ["refused", name] => {
-                let spare = Peer::host()?;
-                let address = spare.address()?.into();
-                drop(spare);
+                let address = self.net().nowhere()?;
                 self.connect(name, address);
             }
             ["adopt", name, peer] => {
-                let (ours, theirs) = UnixStream::pair()?;
-                self.peers.insert(peer.into(), Peer::local(theirs)?);
-                let ours = Socket::adopt(ours)?;
+                let (ours, theirs) = self.net().local_pair()?;
+                self.peers.insert(peer.into(), theirs);
                 self.open(name, |events, probe| events.add(ours, probe))?;
             }
-            ["datagrams", name] => self.open(name, |events, probe| events.bind("127.0.0.1:0", probe))?,
+            ["datagrams", name] => {
+                let at = G::anywhere(Family::Inet)?;
+                self.open(name, |events, probe| events.bind(at, probe))?;
+            }
             ["push", name, word] => self.change(name, |probe| probe.out.extend(bytes(word)))?,
             ["readable", name, answer] => self.change(name, |probe| probe.readable = answer == "on")?,
             ["writable", name, answer] => self.change(name, |probe| probe.writable = answer == "on")?,
@@ -85,32 +89,50 @@ impl<B: Backend<World> + Open> Teller<B> {
                 let _ = self.key(name).map(|key| self.events.close(key));
             }
             // Plain peers.
-            ["close", name] => drop(self.peers.remove(name).ok_or("there is no such channel or peer")?),
-            ["host", name] => drop(self.peers.insert(name.into(), Peer::host()?)),
+            ["close", name] => {
+                let peer = self.take_away(name)?;
+                self.net().hang_up(peer);
+            }
+            ["host", name] => {
+                let host = self.net().host()?;
+                self.peers.insert(name.into(), host);
+            }
             ["take", name, host] => {
-                let taken = self.peer(host)?.take()?;
+                let taken = self.with_peer(host, G::take)?;
                 self.peers.insert(name.into(), taken);
             }
             ["dial", name, to] => {
-                let to = self.address(to)?.as_inet().ok_or("not an internet address")?;
-                self.peers.insert(name.into(), Peer::dial(to)?);
+                let to = self.address(to)?;
+                let caller = self.net().dial(&to)?;
+                self.peers.insert(name.into(), caller);
             }
             ["sender", name, to] => {
-                let to = self.address(to)?.as_inet().ok_or("not an internet address")?;
-                self.peers.insert(name.into(), Peer::sender(to)?);
+                let to = self.address(to)?;
+                let sender = self.net().sender(&to)?;
+                self.peers.insert(name.into(), sender);
             }
-            ["send", name, word] => self.peer(name)?.send(&bytes(word))?,
-            ["oob", name, word] => self.peer(name)?.send_urgent(&bytes(word))?,
-            ["shut", name, side] => self.peer(name)?.shut(side)?,
-            ["reset", name] => self.peers.remove(name).ok_or("there is no such peer")?.reset()?,
+            ["send", name, word] => self.with_peer(name, |net, peer| net.say(peer, &bytes(word)))?,
+            ["oob", name, word] => self.with_peer(name, |net, peer| net.urge(peer, &bytes(word)))?,
+            ["shut", name, side] => self.with_peer(name, |net, peer| {
+                let halves: &[Half] = match side {
+                    "read" => &[Half::Read],
+                    "write" => &[Half::Write],
+                    _ => &[Half::Write, Half::Read],
+                };
+                halves.iter().try_for_each(|half| net.half_close(peer, *half))
+            })?,
+            ["reset", name] => {
+                let peer = self.take_away(name)?;
+                self.net().reset(peer)?;
+            }
             ["recv", name, size] => self.recv(name, size.parse()?)?,
             ["ended", name] => {
-                let text = self.peer(name)?.ended()?;
+                let text = self.ended(name)?;
                 self.transcript().say(name, text);
             }
             // The loop.
             ["turn"] => {
-                std::thread::sleep(ARRIVAL);
+                self.net().pass(ARRIVAL);
                 self.events.run_turns(1, Some(TURN))?;
             }
             ["run"] => self.run()?,
@@ -127,14 +149,32 @@ impl<B: Backend<World> + Open> Teller<B> {
         &mut self.events.net_mut().shared
     }
 
-    fn peer(&mut self, name: &str) -> Result<&mut Peer, Failure> {
-        Ok(self.peers.get_mut(name).ok_or_else(|| format!("there is no peer {name}"))?)
+    fn net(&mut self) -> &mut G {
+        &mut self.events.net_mut().below
+    }
+
+    fn with_peer<R>(
+        &mut self,
+        name: &str,
+        deed: impl FnOnce(&mut G, &mut G::Peer) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let peer = self.peers.get_mut(name).ok_or_else(|| format!("there is no peer {name}"))?;
+        deed(&mut self.events.net_mut().below, peer)
+    }
+
+    fn take_away(&mut self, name: &str) -> Result<G::Peer, Failure> {
+        Ok(self.peers.remove(name).ok_or_else(|| format!("there is no channel or peer {name}"))?)
+    }
+
+    fn listen(&mut self, name: &str, family: Family) -> Result<(), Failure> {
+        let at = G::anywhere(family)?;
+        Ok(self.open(name, |events, probe| events.listen(at, probe))?)
     }
 
     fn open(
         &mut self,
         name: &str,
-        open: impl FnOnce(&mut EventLoop<Probe, World, InOrder<B>>, Probe) -> stheno::Result<stheno::Key>,
+        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno::Result<Key>,
     ) -> stheno::Result<()> {
         self.open_as(Probe::new(name), name, open)
     }
@@ -143,7 +183,7 @@ impl<B: Backend<World> + Open> Teller<B> {
         &mut self,
         probe: Probe,
         name: &str,
-        open: impl FnOnce(&mut EventLoop<Probe, World, InOrder<B>>, Probe) -> stheno::Result<stheno::Key>,
+        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno::Result<Key>,
     ) -> stheno::Result<()> {
         let opened = open(&mut self.events, probe);
         self.transcript().add(name, opened.ok());
@@ -151,7 +191,7 @@ impl<B: Backend<World> + Open> Teller<B> {
     }
 
     /// Where the system refuses at once, it is the program that is told; a story tells it as the channel's.
-    fn connect(&mut self, name: &str, address: Address) {
+    fn connect(&mut self, name: &str, address: G::Address) {
         if let Err(why) = self.open_as(Probe::connecting(name), name, |events, probe| events.connect(address, probe)) {
             self.transcript().say(name, format!("error {}", name_of(&why)));
             self.transcript().say(name, "close");
@@ -171,36 +211,52 @@ impl<B: Backend<World> + Open> Teller<B> {
         Ok(())
     }
 
-    fn key(&mut self, name: &str) -> Option<stheno::Key> {
+    fn key(&mut self, name: &str) -> Option<Key> {
         self.transcript().keys.get(name).copied().flatten()
     }
 
-    fn address(&mut self, name: &str) -> Result<Address, Failure> {
+    fn address(&mut self, name: &str) -> Result<G::Address, Failure> {
         match self.key(name) {
             Some(key) => Ok(self.events.channel(key)?.1.local_address()?),
-            None => Ok(self.peer(name)?.address()?.into()),
+            None => self.with_peer(name, |net, peer| net.address(peer)),
         }
     }
 
     fn recv(&mut self, name: &str, size: usize) -> Result<(), Failure> {
         let (mut got, mut room) = (Vec::new(), vec![0; size.min(1 << 16)]);
-        let until = Instant::now() + PATIENCE;
-        while got.len() < size && Instant::now() < until {
+        let until = self.net().clock() + PATIENCE;
+        while got.len() < size && self.net().clock() < until {
             let want = room.len().min(size - got.len());
-            match self.peer(name)?.recv_now(&mut room[..want]) {
-                Ok(Some(0)) => break,
-                Ok(Some(n)) => got.extend(&room[..n]),
-                Ok(None) => self.events.run_turns(1, Some(Duration::from_millis(10)))?,
-                Err(why) if why.kind() == std::io::ErrorKind::ConnectionReset => {
+            match self.with_peer(name, |net, peer| net.hear(peer, &mut room[..want])) {
+                Ok(Received::End) => break,
+                Ok(Received::Data(n)) => got.extend(&room[..n]),
+                Ok(Received::WouldBlock) => self.events.run_turns(1, Some(Duration::from_millis(10)))?,
+                Err(why) if is_reset(&why) => {
                     got.extend(b"<reset>");
                     break;
                 }
-                Err(why) => return Err(why.into()),
+                Err(why) => return Err(why),
             }
         }
         let text = if got.is_empty() { "nothing".into() } else { quote(&got) };
         self.transcript().say(name, format!("got {text}"));
         Ok(())
+    }
+
+    /// What the end of the stream looks like from there.
+    fn ended(&mut self, name: &str) -> Result<String, Failure> {
+        let mut rest = [0; 4096];
+        let until = self.net().clock() + ENDING;
+        loop {
+            match self.with_peer(name, |net, peer| net.hear(peer, &mut rest)) {
+                Ok(Received::End) => return Ok("end".into()),
+                Ok(Received::Data(n)) => return Ok(format!("unread {}", quote(&rest[..n]))),
+                Ok(Received::WouldBlock) if self.net().clock() >= until => return Ok("still open".into()),
+                Ok(Received::WouldBlock) => self.net().pass(GLANCE),
+                Err(why) if is_reset(&why) => return Ok("reset".into()),
+                Err(why) => return Err(why),
+            }
+        }
     }
 
     /// Turns until two in a row bring nothing new. The writes of a channel that always wants to write are nothing new.

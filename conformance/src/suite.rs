@@ -8,6 +8,7 @@ use std::thread;
 use stheno::{Backend, Open, Os};
 
 use crate::contract::{self, Case};
+use crate::ground::{Ground, Need};
 use crate::matrix::{Cell, Report, Row};
 use crate::probe::World;
 use crate::scenario::{Malformed, Scenario};
@@ -16,18 +17,38 @@ use crate::story::{agrees, tell};
 // The stories that the project holds itself.
 include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
 
-/// A backend that the suite can be run on: its name, and how it tells stories and stands to the contract.
+/// A backend that the suite can be run on: its name, how it tells stories and stands to the contract, and what it lacks.
 #[derive(Clone)]
 pub struct Backing {
     name: String,
     tell: fn(&Scenario) -> Result<Vec<String>, String>,
     contract: Vec<Case>,
+    lacks: Vec<(Need, String)>,
 }
 
 impl Backing {
-    /// A backend by its type, under this name.
+    /// A backend over the operating system's sockets by its type, under this name.
     pub fn of<B: Backend<World> + Backend<Os> + Open + 'static>(name: &str) -> Self {
-        Self { name: name.into(), tell: tell::<B>, contract: contract::cases::<B>() }
+        let contract = [contract::cases::<Os, B>(), contract::os_cases::<B>()].concat();
+        Self { name: name.into(), tell: tell::<Os, B>, contract, lacks: Vec::new() }
+    }
+
+    /// A backend over a network of its own.
+    ///
+    /// What only an operating system has is skipped, by name.
+    pub fn on<G: Ground, B: Backend<World<G>> + Backend<G> + Open + 'static>(name: &str) -> Self {
+        // Any backend will do to name the cases that are not run.
+        let contract = [contract::cases::<G, B>(), contract::os_cases::<stheno::Poll>()].concat();
+        let backing = Self { name: name.into(), tell: tell::<G, B>, contract, lacks: Vec::new() };
+        backing.without(Need::Descriptors, "the network is not an operating system's")
+    }
+
+    /// The same, without something that not every network has: the cases that need it are skipped, by name and with this
+    /// reason. [`Need::Sockets`] says how many sockets are too many.
+    #[must_use]
+    pub fn without(mut self, need: Need, why: &str) -> Self {
+        self.lacks.push((need, why.into()));
+        self
     }
 
     /// What the backend is called.
@@ -38,6 +59,27 @@ impl Backing {
     /// What comes of a story on this backend: the transcript, or why it could not be told.
     pub fn tell(&self, story: &Scenario) -> Result<Vec<String>, String> {
         (self.tell)(story)
+    }
+
+    /// Why what needs all this cannot be asked of this backend; `None` where it can.
+    pub fn lacks(&self, needs: &[Need]) -> Option<String> {
+        let lacking = |need: &&Need| match need {
+            Need::Sockets(count) => {
+                self.lacks.iter().find(|(lack, _)| matches!(lack, Need::Sockets(most) if most <= count))
+            }
+            need => self.lacks.iter().find(|(lack, _)| lack == *need),
+        };
+        needs.iter().find_map(|need| lacking(&need).map(|(_, why)| format!("it needs {need}: {why}")))
+    }
+
+    pub(crate) fn check(&self, name: &str) -> Cell {
+        match self.contract.iter().find(|case| case.name == name) {
+            Some(case) => match self.lacks(case.needs) {
+                Some(why) => Cell::Skipped(why),
+                None => case.run(),
+            },
+            None => Cell::Skipped("not a case of this backend".into()),
+        }
     }
 }
 
@@ -120,10 +162,7 @@ impl Suite {
         for case in self.contract_names(backings) {
             let mut row = Row::new(case.full_name(), backings);
             for (cell, backing) in row.cells.iter_mut().zip(backings) {
-                *cell = match backing.contract.iter().find(|own| own.name == case.name) {
-                    Some(own) => own.run(),
-                    None => Cell::Skipped("not a case of this backend".into()),
-                };
+                *cell = backing.check(case.name);
             }
             rows.push(row);
         }
@@ -143,6 +182,9 @@ impl Suite {
 fn told(backing: &Backing, story: &Scenario) -> Cell {
     if story.accepted().is_empty() {
         return Cell::Skipped("no transcript to compare with: neither `--- expect` nor `--- asyncore`".into());
+    }
+    if let Some(why) = backing.lacks(&story.needs()) {
+        return Cell::Skipped(why);
     }
     match backing.tell(story) {
         Ok(told) if agrees(story, &told) => Cell::Passed,
