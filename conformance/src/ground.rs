@@ -92,12 +92,7 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + 'static> + Sized + 
     fn reset(&mut self, peer: Self::Peer) -> Result<(), Failure>;
 
     /// After so long, while somebody waits, a far end sends this. ([`Need::Later`])
-    fn say_later(
-        &mut self,
-        after: Duration,
-        peer: Self::Peer,
-        data: &'static [u8],
-    ) -> Result<Self::Later, Failure> {
+    fn say_later(&mut self, after: Duration, peer: Self::Peer, data: &'static [u8]) -> Result<Self::Later, Failure> {
         let _ = (after, peer, data);
         Err(unsupported("something later"))
     }

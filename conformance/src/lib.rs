@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod contract;
+pub mod facts;
 pub mod ground;
 mod in_order;
 pub mod matrix;

@@ -143,7 +143,11 @@ impl<G: Ground> Dispatcher<World<G>> for Probe {
         self.rule("connect", channel).map(drop)
     }
 
-    fn handle_accepted(&mut self, guest: &mut Guest<World<G>>, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
+    fn handle_accepted(
+        &mut self,
+        guest: &mut Guest<World<G>>,
+        channel: &mut Channel<'_, World<G>, Self>,
+    ) -> Result<()> {
         self.spawned += 1;
         let name = format!("{}.{}", self.name, self.spawned);
         self.say(channel, format!("accept {name}"));

@@ -202,7 +202,9 @@ impl<G: Ground, B: Backend<G> + Open> Stage<G, B> {
     pub(super) fn until(&mut self, what: &str, done: impl Fn(&[String]) -> bool) -> Verdict {
         let until = self.net().clock() + PATIENCE;
         while !done(&self.log.lines()) {
-            hold(self.net().clock() < until, || format!("{what}: not within {PATIENCE:?}, only {:?}", self.log.lines()))?;
+            hold(self.net().clock() < until, || {
+                format!("{what}: not within {PATIENCE:?}, only {:?}", self.log.lines())
+            })?;
             self.events.turn(Some(Duration::from_millis(100)))?;
         }
         Ok(())
@@ -382,4 +384,3 @@ pub(super) fn word(error: &Error) -> String {
 pub(super) struct Defaults;
 
 impl<G: Ground> Dispatcher<G> for Defaults {}
-

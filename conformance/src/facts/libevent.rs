@@ -1,0 +1,73 @@
+//! What libevent's suite asserts.
+
+use super::Fact;
+
+const EDGES: &str = "readiness is level-triggered on every backend, so that nothing is lost when a budget stops early";
+const ONE_SHOT: &str =
+    "a channel's interest is what its predicates say, asked again after each event; nothing is one-shot";
+const ONE_THREAD: &str = "a loop belongs to one thread, which the types see to; others have wakers";
+const FILTERS: &str = "there are no filters between a channel and its socket; a layer of the net changes what passes";
+
+#[rustfmt::skip]
+pub(super) const FACTS: &[Fact] = &[
+    Fact::tests("main/methods", "a backend can be avoided and another one chosen", &[("tests/examples.rs", "the_environment_chooses_the_backend")]),
+    Fact::not("main/base_features", "whoever requires edge-triggering gets it or nothing", EDGES),
+    Fact::tests("main/base_environ", "the environment chooses among the backends", &[("tests/examples.rs", "the_environment_chooses_the_backend")]),
+    Fact::cases("main/event_base_new", "data and the end that follows it are two events, and there is no third", &["scenario/data-then-close", "contract/nothing-is-lost-before-an-end"]),
+    Fact::tests("main/free_active_base", "a loop can go while events are pending", &[("core/tests/loops.rs", "a_loop_that_goes_amid_its_results_closes_its_sockets")]),
+    Fact::cases("main/simpleread", "readable on data, then on the end", &["scenario/data-then-close", "contract/state-data-is-readable", "contract/state-peer-closed-is-readable"]),
+    Fact::cases("main/simpleread_multiple", "two watches of one socket are both told", &["contract/a-duplicate-is-a-socket-of-its-own"]),
+    Fact::cases("main/simplewrite", "an idle connection is writable at once", &["contract/state-connected-idle-is-writable"]),
+    Fact::cases("main/simpleclose_rw", "the peer's close is told to a reader, and to a writer whose buffer is full, and not before", &["contract/a-writer-without-room-is-told-that-its-peer-has-gone"]),
+    Fact::not("main/simpleclose_close, _shutdown", "the close alone can be waited for", "there is no interest in a hang-up alone, which select cannot watch; who wants to hear of it reads"),
+    Fact::cases("main/multiple, main/persistent", "a bulk transfer is exact", &["scenario/big-write", "scenario/big-then-close"]),
+    Fact::cases("main/combined", "both directions at once are exact", &["scenario/big-cross", "scenario/big-cross-plain"]),
+    Fact::cases("main/multiple_events_for_same_fd", "reading and writing are watched independently", &["contract/state-data-is-readable", "contract/state-connected-idle-is-writable"]),
+    Fact::not("main/want_only_once, main/nonpersist_readd", "an event that was wanted once comes once", ONE_SHOT),
+    Fact::not("main/event_once, main/event_once_never", "one-shot events are freed though they never came", ONE_SHOT),
+    Fact::not("main/event_pending", "what is waited for can be asked", "what a channel waits for is what its own predicates answer, and whoever can reach it can call them"),
+    Fact::cases("main/event_closed_fd_poll", "a registered descriptor that is closed is told by poll", &["contract/closed-behind-the-backend-is-told-once-or-never", "contract/closed-behind-the-loop-is-an-error-by-the-next-change"]),
+    Fact::cases("main/dup_fd", "a descriptor and its duplicate are both told, and the number can be used again", &["contract/a-duplicate-is-a-socket-of-its-own", "contract/a-number-used-again-can-be-registered"]),
+    Fact::cases("main/many_events, main/many_events_slow_add", "seventy that are ready are all told in one pass", &["contract/six-hundred-ready-are-told-within-a-few-waits", "contract/two-thousand-are-watched-and-one-is-found"]),
+    Fact::tests("main/evmap_invalid_slots", "descriptors past every bound are refused without a giant allocation", &[("backend-select/tests/sizes.rs", "what_is_past_the_sets_is_refused"), ("backend-epoll/tests/limits.rs", "keys_have_an_end")]),
+    Fact::not("main/bad_reentrant", "a loop that is run inside of a handler refuses", "handlers have no loop to run: they are given their channel, which the types see to"),
+    Fact::not("main/bad_assign", "a signal and a descriptor in one event are refused", "signals are no events of a loop"),
+    Fact::tests("main/active_later", "what is deferred does not starve the sockets", &[("core/tests/deadlines.rs", "a_deadline_of_zero_is_due_in_the_next_turn_and_starves_nobody")]),
+    Fact::cases("main/active_by_fd", "an event for a channel that is not there reaches nobody", &["contract/a-stale-key-names-nobody"]),
+    Fact::tests("main/loopexit, main/loopexit_multiple", "a loop ends when it is told to, and once", &[("tests/waking.rs", "stop_from_a_thread_ends_run"), ("tests/waking.rs", "a_request_to_stop_is_for_one_run")]),
+    Fact::tests("main/loopbreak", "a handler can end the loop", &[("tests/waking.rs", "stop_from_a_handler_ends_run")]),
+    Fact::cases("main/simpletimeout", "a timeout comes after its time", &["contract/a-deadline-is-never-early-and-ends-the-wait"]),
+    Fact::tests("main/persistent_timeout, _jump", "a timeout that is set again comes again, once after a stall", &[("core/tests/deadlines.rs", "a_deadline_set_inside_handle_timeout_comes_again")]),
+    Fact::tests("main/persistent_active_timeout", "what sets a deadline anew pushes it on", &[("core/tests/deadlines.rs", "a_deadline_moves_later_and_earlier")]),
+    Fact::tests("main/common_timeout", "many deadlines come in their order", &[("core/tests/deadlines.rs", "deadlines_come_in_their_order_and_never_early")]),
+    Fact::tests("main/event_remove_timeout", "taking the deadline away leaves the channel", &[("core/tests/deadlines.rs", "a_deadline_can_be_cleared")]),
+    Fact::tests("main/event_timeout_lost", "who is ready is told of a deadline that is due as well", &[("core/tests/deadlines.rs", "who_is_ready_and_due_is_told_both")]),
+    Fact::not("main/priorities, main/priority_active_inversion", "some channels come first", "which of several ready channels comes first is no backend's promise; within a channel rule 1 orders"),
+    Fact::cases("main/manipulate_active_events", "what is ready for two reasons is one result", &["contract/results-not-taken-are-dropped-or-told-again", "contract/state-data-is-readable"]),
+    Fact::tests("main/get_num_events", "the count of channels is exact", &[("core/tests/exhaustive.rs", "every_history")]),
+    Fact::not("main/fork", "a child's loop works after it was made anew", "a child that was forked without exec has to make a loop of its own; safe code cannot fork, and nothing survives exec (contract/sockets-are-closed-on-exec)"),
+    Fact::not("main/del_wait, main/del_notify, main/del_timeout_notify", "another thread can take an event away", ONE_THREAD),
+    Fact::not("main/struct_event_size", "the size of an event is what the header said", "there is no binary interface; a slot's own state is bounded by a_slots_own_state_is_at_most_48_bytes"),
+    Fact::not("et/*", "edges are told once, and not mixed with levels", EDGES),
+    Fact::cases("bufferevent/bufferevent, _pair", "some kilobytes arrive, and both sides hear of it", &["scenario/big-write", "scenario/pair"]),
+    Fact::not("bufferevent/*_flush", "a pair is flushed to its end", "an outbox is flushed by writing; there is no other buffer"),
+    Fact::cases("bufferevent/watermarks", "a writer is told when all that waited is gone, and no more after it", &["contract/room-to-send-comes-and-goes", "contract/a-full-outbox-is-an-error-and-sends-nothing"]),
+    Fact::cases("bufferevent/connect", "a connect is told once, before the data and the end", &["scenario/connect-greets-closes", "contract/a-connect-comes-before-the-first-write"]),
+    Fact::cases("bufferevent/connect_fail, _eventcb", "a refusal is one error, and no other event", &["scenario/connect-refused", "contract/a-refused-connect-is-an-error-and-a-close"]),
+    Fact::not("bufferevent/timeout, _pair, _filter", "reading and writing time out separately", "a channel has one deadline, and its handler decides what it was for"),
+    Fact::not("bufferevent/trigger*, filters*, filter_data_stuck", "filters are not entered again, and nothing sticks in them", FILTERS),
+    Fact::not("bufferevent/read_failed, ratelimit_*", "a rate limit of nothing is refused", "there are no rate limits"),
+    Fact::cases("listener/randport", "free ports are distinct and counts exact", &["scenario/two-listeners", "scenario/many-callers"]),
+    Fact::cases("listener/error, _unlock", "an accept that fails is told", &["contract/want-of-descriptors-rests-the-listener"]),
+    Fact::cases("listener/close_accepted_fd, immediate_close", "a listener may be closed in its handler while callers wait", &["scenario/on-accept-close", "scenario/close-listener-callers-wait", "scenario/listener-closes-itself"]),
+    Fact::not("listener/disable_in_thread, reuseport_on_unix_socket", "a listener is disabled by another thread", ONE_THREAD),
+    Fact::cases("signal/*", "signals do not disturb the loop", &["contract/signals-neither-end-a-wait-nor-lengthen-it"]),
+    Fact::cases("test-eof", "the end is told once, and nothing after it", &["contract/a-half-closed-peer-is-one-close", "contract/a-hang-up-is-level-and-told-to-the-channel-once"]),
+    Fact::cases("test-weof", "a write to nobody is a disconnection", &["contract/nothing-is-lost-after-a-send-broke", "contract/a-pipe-without-reader-is-no-failed-connect"]),
+    Fact::cases("test-closed", "a close is told although data is unread", &["contract/nothing-is-lost-before-an-end", "contract/paused-a-hang-up-is-silent-and-nothing-is-lost"]),
+    Fact::tests("test-changelist", "an interest that flips in a handler costs no call and no spin", &[("core/tests/interests.rs", "no_call_where_an_interest_flips_back"), ("tests/predicates.rs", "an_interest_that_changes_is_told_to_the_backend_once")]),
+    Fact::cases("test-fdleak", "thousands of connections leave no descriptor", &["contract/registered-and-left-a-thousand-times-nothing-stays"]),
+    Fact::tests("test-time", "timers that are set again at random all come", &[("core/tests/laws.rs", "deadlines_come_as_a_sorted_list_says")]),
+    Fact::not("test-ratelim", "limits hold within a bound", "there are no rate limits"),
+    Fact::tests("evbuffer/*", "a buffer's ends, its growth and its emptiness are exact", &[("core/src/buffer.rs", "agrees_with_a_queue_in_every_short_history")]),
+];
