@@ -6,6 +6,7 @@ use stheno::{Channel, Dispatcher, Error, ErrorKind, Guest, Key, Os, Reason, Rece
 
 use crate::ground::Ground;
 use crate::scenario::{bytes, quote};
+use crate::sum::Sum;
 
 /// The net of a story: the ground's, with the transcript beside it.
 pub type World<G = Os> = With<G, Transcript>;
@@ -18,6 +19,8 @@ pub struct Transcript {
     pub(crate) keys: BTreeMap<String, Option<Key>>,
     /// The keys in the order in which the channels came.
     born: Vec<Key>,
+    /// What each has heard.
+    pub(crate) heard: BTreeMap<String, Sum>,
     /// How much was said, writes that were not worth a line included.
     pub(crate) events: usize,
 }
@@ -166,6 +169,7 @@ impl<G: Ground> Dispatcher<World<G>> for Probe {
         }
         let mut data = vec![0; self.chunk];
         if let Received::Data(n) = channel.recv(&mut data)? {
+            channel.net().shared.heard.entry(self.name.clone()).or_default().add(&data[..n]);
             self.say(channel, format!("read {}", quote(&data[..n])));
             self.rule("read", channel)?;
         }

@@ -161,6 +161,7 @@ const VERBS: &[(&str, std::ops::RangeInclusive<usize>)] = &[
     ("reset", 1..=1),
     ("recv", 2..=2),
     ("ended", 1..=1),
+    ("sum", 1..=1),
     ("turn", 0..=0),
     ("run", 0..=0),
 ];

@@ -130,6 +130,10 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
                 let text = self.ended(name)?;
                 self.transcript().say(name, text);
             }
+            ["sum", name] => {
+                let heard = self.transcript().heard.get(name).copied().unwrap_or_default();
+                self.transcript().say(name, heard.to_string());
+            }
             // The loop.
             ["turn"] => {
                 self.net().pass(ARRIVAL);
@@ -238,6 +242,7 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
                 Err(why) => return Err(why),
             }
         }
+        self.transcript().heard.entry(name.into()).or_default().add(&got);
         let text = if got.is_empty() { "nothing".into() } else { quote(&got) };
         self.transcript().say(name, format!("got {text}"));
         Ok(())

@@ -1,0 +1,270 @@
+//! Random walks: stories that a seed tells, with the transcript that a model of their own says must come of them.
+//!
+//! A walk is a [`Scenario`] like those of the files, so everything that can be done with one can be done with a walk:
+//! it is told on every backend, and where it fails its steps can be saved and told again. What must come of it is said by
+//! [`Model`], which knows streams as queues of bytes and turns as rounds, and nothing of backends, kernels or rules.
+
+mod model;
+
+use fastrand::Rng;
+
+use crate::scenario::Scenario;
+use model::{Far, Model};
+
+/// How many bursts of actions a walk has.
+const BURSTS: usize = 18;
+/// How many channels it has at most, listeners and mailboxes included.
+const CHANNELS: usize = 28;
+/// How many bytes may wait in one direction, so that no sender ever has to.
+const WAITING: usize = 16_000;
+
+/// The walk of this seed: the same steps and the same transcript, wherever and whenever.
+pub fn walk(seed: u64) -> Scenario {
+    let mut walker = Walker { rng: Rng::with_seed(seed), model: Model::default(), text: String::new(), names: 0 };
+    walker.go();
+    let transcript = walker.model.transcript();
+    let source = format!(
+        "# A random walk over some two dozen channels, of seed {seed:#x}.\n{}--- expect\n{transcript}\n",
+        walker.text
+    );
+    match Scenario::parse(&format!("walk-{seed:x}"), &source) {
+        Ok(story) => story,
+        // A test walks thousands of them.
+        Err((line, what)) => unreachable!("the walk of seed {seed:#x}, line {line}: {what}"),
+    }
+}
+
+struct Walker {
+    rng: Rng,
+    model: Model,
+    text: String,
+    names: usize,
+}
+
+impl Walker {
+    fn go(&mut self) {
+        for step in ["listen S", "host H", "datagrams U", "sender V U"] {
+            self.step(step);
+        }
+        for name in ["S", "U"] {
+            self.model.open(name, Far::Nobody);
+        }
+        for _ in 0..4 {
+            self.newcomer();
+        }
+        for _ in 0..BURSTS {
+            self.burst();
+        }
+        self.farewell();
+    }
+
+    /// A few channels get something to do, each one thing, and then the loop runs until nothing comes any more.
+    fn burst(&mut self) {
+        if self.model.channels.len() < CHANNELS && self.rng.u8(..3) == 0 {
+            self.newcomer();
+        }
+        let mut at: Vec<_> = (0..self.model.channels.len()).collect();
+        self.rng.shuffle(&mut at);
+        at.truncate(self.rng.usize(1..=8));
+        for at in at {
+            self.act(at);
+        }
+        self.run();
+        // What has come to the far ends is taken, by some of them.
+        for peer in self.model.peers_with_data() {
+            if self.rng.bool() {
+                self.recv(&peer);
+            }
+        }
+    }
+
+    fn step(&mut self, words: &str) {
+        self.text.push_str(words);
+        self.text.push('\n');
+    }
+
+    fn run(&mut self) {
+        self.step("run");
+        self.model.run();
+    }
+
+    fn fresh(&mut self, letter: char) -> String {
+        self.names += 1;
+        format!("{letter}{}", self.names)
+    }
+
+    /// A new connection, of one of the four kinds that there are.
+    fn newcomer(&mut self) {
+        let (channel, peer) = (self.fresh('C'), self.fresh('P'));
+        match self.rng.u8(..4) {
+            0 => {
+                self.step(&format!("adopt {channel} {peer}"));
+                self.model.adopt(&channel, Far::Peer(peer));
+                self.run();
+            }
+            1 => {
+                self.step(&format!("dial {peer} S"));
+                self.run();
+                let accepted = self.model.accept();
+                self.model.open(&accepted, Far::Peer(peer));
+            }
+            2 => {
+                self.step(&format!("connect {channel} H"));
+                self.run();
+                self.step(&format!("take {peer} H"));
+                self.model.connect(&channel, Far::Peer(peer));
+            }
+            _ => {
+                self.step(&format!("connect {channel} S"));
+                self.run();
+                let accepted = self.model.accept();
+                let (here, there) = (self.model.channels.len(), self.model.channels.len() + 1);
+                self.model.connect(&channel, Far::Channel(there));
+                self.model.open(&accepted, Far::Channel(here));
+            }
+        }
+    }
+
+    /// Something happens to a channel: it is sent to, changed, closed, or cut off.
+    fn act(&mut self, at: usize) {
+        let channel = self.model.channels[at].clone();
+        let name = &channel.name;
+        if !channel.open || name == "S" {
+            return;
+        }
+        match (self.rng.u8(..20), &channel.far) {
+            (0..=1, _) => {
+                let word = if channel.readable { "off" } else { "on" };
+                self.step(&format!("readable {name} {word}"));
+                self.model.channels[at].readable = !channel.readable;
+            }
+            (2, _) if name != "U" => {
+                let chunk = self.rng.usize(1..=64);
+                self.step(&format!("chunk {name} {chunk}"));
+                self.model.channels[at].chunk = chunk;
+            }
+            (_, Far::Nobody) => {
+                let word = self.word(&channel.inbox);
+                if !word.starts_with(|first: char| first.is_ascii_digit()) {
+                    self.step(&format!("send V '{word}'"));
+                    self.model.letter(at, &word);
+                }
+            }
+            (3..=6, _) => self.push(at),
+            (7, _) if channel.is_quiet() => {
+                let peer_waits = self.model.waits_for_nobody(at);
+                self.step(&format!("close {name}"));
+                self.model.close(at, "closed by the program");
+                if let (Far::Peer(peer), true) = (&channel.far, peer_waits) {
+                    self.step(&format!("ended {peer}"));
+                    self.model.ended(peer);
+                }
+            }
+            (8, _) if channel.rule.is_none() => {
+                let victim = self.rng.usize(..self.model.channels.len());
+                let rule = match (self.rng.u8(..4), self.model.channels[victim].name.as_str()) {
+                    (0, _) => "close".into(),
+                    (1, _) => "raise".into(),
+                    (2, _) => format!("push {}", self.rng.alphabetic()),
+                    (_, "S" | "U") => return,
+                    (_, other) => format!("close {other}"),
+                };
+                self.step(&format!("on {name} read {rule}"));
+                self.model.channels[at].rule = Some(rule);
+            }
+            (9, Far::Peer(peer)) if channel.is_quiet() && channel.end.is_none() => {
+                let how = ["close", "reset", "shut"][self.rng.usize(..3)];
+                match how {
+                    // A local pair knows no reset.
+                    "reset" if !channel.local => self.step(&format!("reset {peer}")),
+                    "shut" => self.step(&format!("shut {peer} write")),
+                    _ => self.step(&format!("close {peer}")),
+                }
+                self.model.end_from_peer(at, how == "shut");
+            }
+            (10, Far::Peer(peer)) if !channel.local && channel.hears_urgent() => {
+                self.step(&format!("oob {peer} !"));
+                self.model.channels[at].urgent = true;
+            }
+            (_, Far::Peer(peer)) if channel.end.is_none() => {
+                let word = self.word(&channel.inbox);
+                self.step(&format!("send {peer} {word}"));
+                self.model.send(at, &word);
+            }
+            _ => self.push(at),
+        }
+    }
+
+    fn push(&mut self, at: usize) {
+        if self.model.can_push(at) {
+            let word = self.word(self.model.waiting_at_far_end(at));
+            let name = self.model.channels[at].name.clone();
+            self.step(&format!("push {name} {word}"));
+            self.model.push(at, &word);
+        }
+    }
+
+    fn recv(&mut self, peer: &str) {
+        let count = self.model.waiting_at(peer);
+        let count = if self.rng.bool() { count } else { self.rng.usize(1..=count) };
+        self.step(&format!("recv {peer} {count}"));
+        self.model.recv(peer, count);
+    }
+
+    /// Some bytes, where so many wait already; few most of the time.
+    fn word(&mut self, waiting: impl AsRef<[u8]>) -> String {
+        let room = WAITING.saturating_sub(waiting.as_ref().len());
+        let letters = |rng: &mut Rng, count: usize| (0..count).map(|_| rng.lowercase()).collect::<String>();
+        match self.rng.u8(..10) {
+            0 if room > 9_000 => format!("{}x{}", self.rng.usize(2_000..9_000), self.rng.lowercase()),
+            1..=2 if room > 400 => {
+                let count = self.rng.usize(33..400);
+                letters(&mut self.rng, count)
+            }
+            _ => {
+                let count = self.rng.usize(1..=12);
+                letters(&mut self.rng, count)
+            }
+        }
+    }
+
+    /// Everyone reads again, takes what is there, and says how much it was.
+    fn farewell(&mut self) {
+        for at in 0..self.model.channels.len() {
+            if self.model.channels[at].open && !self.model.channels[at].readable {
+                self.step(&format!("readable {} on", self.model.channels[at].name));
+                self.model.channels[at].readable = true;
+            }
+        }
+        self.run();
+        for peer in self.model.peers_with_data() {
+            let count = self.model.waiting_at(&peer);
+            self.step(&format!("recv {peer} {count}"));
+            self.model.recv(&peer, count);
+        }
+        for name in self.model.everyone_who_heard() {
+            self.step(&format!("sum {name}"));
+            self.model.sum(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_a_story() {
+        let told = |seed| walk(seed).blocks;
+        assert_eq!(told(7), told(7));
+        assert_ne!(told(7), told(8));
+    }
+
+    #[test]
+    fn thousands_can_be_read() {
+        for seed in 0..2_000 {
+            let story = walk(seed);
+            assert!(story.steps.len() > 30, "seed {seed} has {} steps", story.steps.len());
+        }
+    }
+}
