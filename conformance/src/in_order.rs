@@ -1,8 +1,9 @@
 //! One order among channels.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stheno::{Backend, Fired, Instant, Interest, Key, Open, Result};
+use stheno::{Backend, Fired, Instant, Interest, Key, Open, Readiness, Result};
 
 use crate::ground::Ground;
 use crate::probe::World;
@@ -11,29 +12,36 @@ use crate::probe::World;
 ///
 /// Which of several ready channels comes first is no backend's promise, and no program's business. But where one
 /// channel's handler closes another it decides what happens, and a story is to have one end.
+///
+/// It also looks at what is told: each key once in a wait, and nothing that was not asked for. (B5, B7)
 #[derive(Debug)]
 pub(crate) struct InOrder<B> {
     below: B,
+    asked: BTreeMap<Key, Interest>,
     /// What the last wait reported, the first one last.
     fired: Vec<Fired>,
 }
 
 impl<B: Open> Open for InOrder<B> {
     fn open() -> Result<Self> {
-        Ok(Self { below: B::open()?, fired: Vec::new() })
+        Ok(Self { below: B::open()?, asked: BTreeMap::new(), fired: Vec::new() })
     }
 }
 
 impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
     fn register(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
-        self.below.register(net, socket, key, interest)
+        self.below.register(net, socket, key, interest)?;
+        self.asked.insert(key, interest);
+        Ok(())
     }
 
     fn reregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
+        self.asked.insert(key, interest);
         self.below.reregister(net, socket, key, interest)
     }
 
     fn deregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key) -> Result<()> {
+        self.asked.remove(&key);
         self.below.deregister(net, socket, key)
     }
 
@@ -41,6 +49,7 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
         let found = self.below.wait(net, timeout)?;
         self.fired = std::iter::from_fn(|| self.below.next()).collect();
         self.fired.sort_by_key(|fired| std::cmp::Reverse(net.shared.rank(fired.key)));
+        net.shared.breaches.extend(self.breach(found));
         Ok(found)
     }
 
@@ -54,5 +63,28 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
 
     fn name(&self) -> &'static str {
         self.below.name()
+    }
+}
+
+impl<B> InOrder<B> {
+    /// What is wrong with the results of a wait.
+    fn breach(&self, said: usize) -> Option<String> {
+        let unasked = |fired: &&Fired| {
+            let asked = self.asked.get(&fired.key).copied().unwrap_or(Interest::NONE);
+            let allowed = Readiness::READABLE.when(asked.contains(Interest::READ))
+                | Readiness::WRITABLE.when(asked.contains(Interest::WRITE))
+                | Readiness::PRIORITY.when(asked.contains(Interest::PRIORITY))
+                | (Readiness::ERROR | Readiness::HANGUP | Readiness::INVALID).when(!asked.is_empty());
+            fired.readiness.is_empty() || !allowed.contains(fired.readiness)
+        };
+        let twice = |at: usize| self.fired[..at].iter().any(|other| other.key == self.fired[at].key);
+        if said != self.fired.len() {
+            return Some(format!("a wait said {said} results, and gave {}", self.fired.len()));
+        }
+        if let Some(Fired { key, readiness }) = self.fired.iter().find(unasked) {
+            return Some(format!("{key} was told {readiness}, and asked for {:?} (B5)", self.asked.get(key)));
+        }
+        let at = (0..self.fired.len()).find(|at| twice(*at))?;
+        Some(format!("{} was told twice in one wait (B7)", self.fired[at].key))
     }
 }

@@ -19,6 +19,8 @@ pub struct Transcript {
     pub(crate) keys: BTreeMap<String, Option<Key>>,
     /// The keys in the order in which the channels came.
     born: Vec<Key>,
+    /// What the backend, or the loop, did that it must never do.
+    pub(crate) breaches: Vec<String>,
     /// What each has heard.
     pub(crate) heard: BTreeMap<String, Sum>,
     /// How much was said, writes that were not worth a line included.

@@ -29,6 +29,9 @@ pub fn tell<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Result<
     let mut teller = Teller::<G, B>::new().map_err(|why| why.to_string())?;
     for step in &story.steps {
         teller.perform(step).map_err(|why| format!("line {}: {}: {why}", step.line, step.words.join(" ")))?;
+        if let Some(breach) = teller.transcript().breaches.pop() {
+            return Err(format!("line {}: {}: {breach}", step.line, step.words.join(" ")));
+        }
     }
     Ok(teller.end())
 }
@@ -266,15 +269,25 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
 
     /// Turns until two in a row bring nothing new. The writes of a channel that always wants to write are nothing new.
     fn run(&mut self) -> stheno::Result<()> {
-        let (mut quiet, mut turns) = (0, 0);
+        let (mut quiet, mut turns, mut causeless) = (0, 0, 0);
         while quiet < QUIET_TURNS && turns < MAX_TURNS && !self.events.is_empty() {
             let (events, lengths) = (self.transcript().events, self.transcript().lengths());
-            self.events.turn(Some(TURN))?;
+            let began = self.net().clock();
+            let turn = self.events.turn(Some(TURN))?;
             turns += 1;
+            let early = self.net().clock().saturating_since(began) < TURN;
+            causeless += usize::from(early && turn.fired == 0 && turn.timeouts == 0 && !self.events.is_empty());
             let keys: Vec<_> = self.events.keys().collect();
             let idle_writers = keys.iter().any(|key| self.events.dispatcher(*key).is_some_and(|probe| probe.writable));
             let news = self.transcript().lengths() != lengths || self.transcript().events != events && !idle_writers;
             quiet = if news { 0 } else { quiet + 1 };
+        }
+        if turns == MAX_TURNS {
+            self.transcript().breaches.push(format!("the loop does not come to rest within {MAX_TURNS} turns"));
+        }
+        // What was changed before the first turn, or by the handlers of one, lets the next one not wait.
+        if causeless > 1 + turns / 2 {
+            self.transcript().breaches.push(format!("{causeless} of {turns} turns ended early without a cause"));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::matrix::{Cell, Report, Row};
 use crate::probe::World;
 use crate::scenario::{Malformed, Scenario};
 use crate::story::{agrees, tell};
+use crate::walk::walk;
 
 // The stories that the project holds itself.
 include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
@@ -83,6 +84,9 @@ impl Backing {
     }
 }
 
+/// How many random walks are among the project's own cases, from seed 1 on.
+const WALKS: u64 = 8;
+
 /// A set of cases.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
@@ -100,7 +104,8 @@ impl Suite {
             // A test of this crate parses them all.
             Err((line, what)) => unreachable!("{name}.scn:{line}: {what}"),
         };
-        Self { scenarios: OWN_SCENARIOS.iter().map(parsed).collect(), contract: true, ..Self::default() }
+        let scenarios = OWN_SCENARIOS.iter().map(parsed).chain((1..=WALKS).map(walk)).collect();
+        Self { scenarios, contract: true, ..Self::default() }
     }
 
     /// The stories of a folder, and nothing else. A file that is malformed is a case that fails.
