@@ -13,7 +13,7 @@ use crate::scenario::{Scenario, Step, bytes, quote};
 /// How long a turn waits, and how many may bring nothing new before a story is told.
 const TURN: Duration = Duration::from_millis(50);
 const QUIET_TURNS: usize = 2;
-const MAX_TURNS: usize = 400;
+const MAX_TURNS: usize = 4_000;
 /// `turn` is one turn and no more, so what was sent before it gets this long to arrive.
 const ARRIVAL: Duration = Duration::from_millis(20);
 /// How long a peer waits for the bytes that it was promised.

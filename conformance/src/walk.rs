@@ -139,7 +139,7 @@ impl Walker {
                 self.model.channels[at].readable = !channel.readable;
             }
             (2, _) if name != "U" => {
-                let chunk = self.rng.usize(1..=64);
+                let chunk = self.rng.usize(8..=256);
                 self.step(&format!("chunk {name} {chunk}"));
                 self.model.channels[at].chunk = chunk;
             }
