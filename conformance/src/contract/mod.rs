@@ -10,8 +10,9 @@ use crate::matrix::Cell;
 
 // mod clauses;
 // mod divergences;
+mod os_states;
 // mod rules;
-// mod states;
+mod states;
 mod support;
 pub(crate) mod system;
 
@@ -61,11 +62,11 @@ impl Case {
 
 /// Every contract case that can be asked over any network, for this one and this backend.
 pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
-    // [states::cases::<G, B>(), divergences::cases::<G, B>(), clauses::cases::<G, B>(), rules::cases::<G, B>()].concat()
-    Vec::new()
+    [states::cases::<G, B>()].concat()
 }
 
 /// Every contract case about what only an operating system has.
 pub fn os_cases<B: Backend<Os> + Open>() -> Vec<Case> {
-    Vec::new()
+    let all = [os_states::cases::<B>()].concat();
+    all.into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
 }

@@ -1,84 +1,72 @@
-//! What each backend says of a descriptor in every state that there is: the same, whatever the system call.
+//! What each backend says of a socket in every state that there is: the same, whatever is below.
 
 use std::any::Any;
-use std::fs::File;
-use std::io::Write;
-use std::net::{Shutdown, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 
-use rustix::event::PollFlags;
-use rustix::net::sockopt;
-use stheno::{Backend, Interest, Kind, Net, Open, Os, Readiness, Socket};
+use stheno::{Backend, Half, Interest, Kind, Open, Readiness};
 
-use super::support::{
-    A_WHILE, HINTS, P, R, W, Watch, close_behind, door, fill, high, hold, reached, reset, same, send_urgent, tcp,
-};
+use super::support::{A_WHILE, HINTS, P, R, W, Watch, hold, same};
 use super::{Case, Failure, Verdict};
+use crate::ground::{Family, Ground, Need, Sign};
 
 /// Every state, and what is told there: `R` to whoever asks for READ, `W` for WRITE, `P` for PRIORITY; `H` and `E` are
 /// the hints, HANGUP and ERROR, that may come with it.
 #[rustfmt::skip]
-pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
+pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     let state = |name, check: fn() -> Verdict| Case::new(name, "B5 B6", check);
-    let ready = |name, check: fn() -> Verdict| Case::new(name, "B10", check);
+    let half = |name, check| state(name, check).needing(&[Need::HalfClose]);
+    let cut = |name, check| state(name, check).needing(&[Need::Resets]);
+    let line = |name, check| state(name, check).needing(&[Need::Backlog]);
+    let urge = |name, check| state(name, check).needing(&[Need::Urgent]);
+    let mail = |name, check| state(name, check).needing(&[Need::Datagrams]);
+    let lost = |name, check| state(name, check).needing(&[Need::Datagrams, Need::DatagramErrors]);
+    let hole = |name, clauses, check| Case::new(name, clauses, check).needing(&[Need::ClosedBehind]);
     vec![
-        state("state-tcp-created-is-hung-up",                  || check::<B>(created,                     "RW-H-")),
-        state("state-listening-idle-is-silent",                || check::<B>(listening_idle,              "-----")),
-        state("state-listening-with-a-caller-is-readable",     || check::<B>(listening_pending,           "R----")),
-        state("state-listener-that-was-shut-is-hung-up",       || check::<B>(listener_shut,               "RW-H-")),
-        state("state-connecting-is-silent",                    || check::<B>(syn_sent,                    "-----")),
-        state("state-connect-refused-is-ready",                || check::<B>(refused,                     "RW-HE")),
-        state("state-refused-and-asked-why-is-ready",          || check::<B>(refused_and_asked,           "RW-H-")),
-        state("state-connected-idle-is-writable",              || check::<B>(idle,                        "-W---")),
-        state("state-data-is-readable",                        || check::<B>(data,                        "RW---")),
-        state("state-send-buffer-full-is-silent",              || check::<B>(full,                        "-----")),
-        state("state-send-buffer-full-with-data-is-readable",  || check::<B>(full_with_data,              "R----")),
-        state("state-peer-closed-with-data-is-readable",       || check::<B>(peer_closed_with_data,       "RW---")),
-        state("state-peer-closed-is-readable",                 || check::<B>(peer_closed,                 "RW---")),
-        state("state-peer-shut-its-writing-is-readable",       || check::<B>(peer_shut,                   "RW---")),
-        state("state-own-reading-shut-is-readable",            || check::<B>(reading_shut,                "RW---")),
-        state("state-own-writing-shut-is-writable",            || check::<B>(writing_shut,                "-W---")),
-        state("state-both-shut-with-data-is-hung-up",          || check::<B>(both_shut_with_data,         "RW-H-")),
-        state("state-reset-with-data-is-ready",                || check::<B>(reset_with_data,             "RW-HE")),
-        state("state-reset-is-ready",                          || check::<B>(reset_idle,                  "RW-HE")),
-        state("state-urgent-byte-is-priority-and-no-data",     || check::<B>(urgent,                      "-WP--")),
-        state("state-urgent-byte-among-data-is-both",          || check::<B>(urgent_inline,               "RWP--")),
-        state("state-pipe-with-data-whose-writer-closed",      || check::<B>(pipe_data_writer_closed,     "R--H-")),
-        state("state-pipe-empty-whose-writer-closed",          || check::<B>(pipe_writer_closed,          "R--H-")),
-        state("state-pipe-whose-reader-closed",                || check::<B>(pipe_reader_closed,          "RW--E")),
-        state("state-full-pipe-whose-reader-closed",           || check::<B>(full_pipe_reader_closed,     "RW--E")),
-        state("state-unix-peer-closed-with-data",              || check::<B>(unix_closed_with_data,       "RW-H-")),
-        state("state-unix-peer-closed",                        || check::<B>(unix_closed,                 "RW-H-")),
-        state("state-unix-peer-closed-without-reading",        || check::<B>(unix_closed_without_reading, "RW-HE")),
-        state("state-datagram-refused-is-ready",               || check::<B>(icmp,                        "RW--E")),
-        state("state-datagram-waiting-is-readable",            || check::<B>(datagram,                    "RW---")),
-        ready("state-regular-file-is-always-ready",            || check::<B>(program,                     "RW---")),
-        ready("state-dev-null-is-always-ready",                || check::<B>(dev_null,                    "RW---")),
-        ready("state-directory-is-always-ready",               || check::<B>(directory,                   "RW---")),
-        state("state-descriptor-past-1023-is-like-any-other",  || check::<B>(past_1023,                   "RW---")),
-        Case::new("state-closed-low-descriptor", "B12", closed_low::<B>),
-        Case::new("state-closed-highest-descriptor", "B12", closed_high::<B>),
-        Case::new("state-closed-without-interest-is-silent", "B3 B12", closed_and_unasked::<B>),
+        state("state-tcp-created-is-hung-up",                  || check::<G, B>(created,                     "RW-H-")),
+        state("state-listening-idle-is-silent",                || check::<G, B>(listening_idle,              "-----")),
+        state("state-listening-with-a-caller-is-readable",     || check::<G, B>(listening_pending,           "R----")),
+        half ("state-listener-that-was-shut-is-hung-up",       || check::<G, B>(listener_shut,               "RW-H-")),
+        line ("state-connecting-is-silent",                    || check::<G, B>(syn_sent,                    "-----")),
+        state("state-connect-refused-is-ready",                || check::<G, B>(refused,                     "RW-HE")),
+        state("state-refused-and-asked-why-is-ready",          || check::<G, B>(refused_and_asked,           "RW-H-")),
+        state("state-connected-idle-is-writable",              || check::<G, B>(idle,                        "-W---")),
+        state("state-data-is-readable",                        || check::<G, B>(data,                        "RW---")),
+        state("state-send-buffer-full-is-silent",              || check::<G, B>(full,                        "-----")),
+        state("state-send-buffer-full-with-data-is-readable",  || check::<G, B>(full_with_data,              "R----")),
+        state("state-peer-closed-with-data-is-readable",       || check::<G, B>(peer_closed_with_data,       "RW---")),
+        state("state-peer-closed-is-readable",                 || check::<G, B>(peer_closed,                 "RW---")),
+        half ("state-peer-shut-its-writing-is-readable",       || check::<G, B>(peer_shut,                   "RW---")),
+        half ("state-own-reading-shut-is-readable",            || check::<G, B>(reading_shut,                "RW---")),
+        half ("state-own-writing-shut-is-writable",            || check::<G, B>(writing_shut,                "-W---")),
+        half ("state-both-shut-with-data-is-hung-up",          || check::<G, B>(both_shut_with_data,         "RW-H-")),
+        cut  ("state-reset-with-data-is-ready",                || check::<G, B>(reset_with_data,             "RW-HE")),
+        cut  ("state-reset-is-ready",                          || check::<G, B>(reset_idle,                  "RW-HE")),
+        urge ("state-urgent-byte-is-priority-and-no-data",     || check::<G, B>(urgent,                      "-WP--")),
+        lost ("state-datagram-refused-is-ready",               || check::<G, B>(icmp,                        "RW--E")),
+        mail ("state-datagram-waiting-is-readable",            || check::<G, B>(datagram,                    "RW---")),
+        hole ("state-closed-low-descriptor",                   "B12", closed_low::<G, B>),
+        hole ("state-closed-without-interest-is-silent",       "B3 B12", closed_and_unasked::<G, B>),
     ]
 }
 
 /// A socket in some state, and whatever must live for it to stay there.
-struct Made {
-    socket: Socket,
+pub(super) struct Made<G: Ground> {
+    socket: G::Socket,
     _keep: Box<dyn Any>,
 }
 
-type Maker = fn() -> Result<Made, Failure>;
+/// How many callers may wait at a listener where that does not matter.
+const LINE: u32 = 16;
+
+type Maker<G> = fn(&mut G) -> Result<Made<G>, Failure>;
 
 /// Everything that may be asked for, most of it first.
 const INTERESTS: [Interest; 8] = [Interest::ALL, R, W, P, R.union(W), R.union(P), W.union(P), Interest::NONE];
 
 /// Asks for each interest, freshly registered and changed to, and looks twice each time.
-fn check<B: Backend<Os> + Open>(make: Maker, told: &str) -> Verdict {
+pub(super) fn check<G: Ground, B: Backend<G> + Open>(make: Maker<G>, told: &str) -> Verdict {
     let told = Told::parse(told);
-    let Made { socket, _keep } = make()?;
-    let mut watch = Watch::<B>::open()?;
+    let mut watch = Watch::<G, B>::open()?;
+    let Made { socket, _keep } = make(&mut watch.net)?;
     for interest in INTERESTS {
         watch.register(&socket, 1, interest)?;
         told.is_what(1, &mut watch, interest, "registered")?;
@@ -113,9 +101,10 @@ impl Told {
     }
 
     /// Fails unless this is what the key is told, twice in a row.
-    fn is_what<B>(&self, key: u32, watch: &mut Watch<B>, interest: Interest, how: &str) -> Verdict
+    fn is_what<G, B>(&self, key: u32, watch: &mut Watch<G, B>, interest: Interest, how: &str) -> Verdict
     where
-        B: Backend<Os> + Open,
+        G: Ground,
+        B: Backend<G> + Open,
     {
         let asked = Readiness::READABLE.when(interest.contains(R))
             | Readiness::WRITABLE.when(interest.contains(W))
@@ -137,265 +126,208 @@ impl Told {
 
 // How each state is made.
 
-fn made(socket: impl TryInto<Socket, Error: Into<stheno::Error>>, keep: impl Any) -> Result<Made, Failure> {
-    Ok(Made { socket: socket.try_into().map_err(Into::into)?, _keep: Box::new(keep) })
+pub(super) fn made<G: Ground>(socket: G::Socket, keep: impl Any) -> Result<Made<G>, Failure> {
+    Ok(Made { socket, _keep: Box::new(keep) })
 }
 
-fn created() -> Result<Made, Failure> {
-    made(Os.socket(Kind::Stream, &"127.0.0.1:0".parse()?)?, ())
+fn created<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    made(net.socket(Kind::Stream, &G::anywhere(Family::Inet)?)?, ())
 }
 
-fn listening_idle() -> Result<Made, Failure> {
-    made(door()?, ())
+fn listening_idle<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    made(door(net, LINE)?.0, ())
 }
 
-fn listening_pending() -> Result<Made, Failure> {
-    let door = door()?;
-    let caller = TcpStream::connect(door.local_addr()?)?;
-    reached(&door, PollFlags::IN)?;
+fn listening_pending<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (door, at) = door(net, LINE)?;
+    let caller = net.dial(&at)?;
+    net.reached(&door, &[Sign::Data])?;
     made(door, caller)
 }
 
-fn listener_shut() -> Result<Made, Failure> {
-    let door = door()?;
-    rustix::net::shutdown(&door, rustix::net::Shutdown::Both)?;
+/// That nothing is received any longer takes a listener out of its state; there is no other half to it.
+fn listener_shut<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut door, _) = door(net, LINE)?;
+    net.shutdown(&mut door, Half::Read)?;
     made(door, ())
 }
 
 /// A listener with room for one caller has one, and does not answer the next.
-fn syn_sent() -> Result<Made, Failure> {
-    let at = "127.0.0.1:0".parse()?;
-    let mut door = Os.socket(Kind::Stream, &at)?;
-    Os.bind(&mut door, &at)?;
-    Os.listen(&mut door, 0)?;
-    let at = Os.local_address(&door)?;
-    let mut first = Os.socket(Kind::Stream, &at)?;
-    Os.connect(&mut first, &at)?;
-    reached(&door, PollFlags::IN)?;
-    let mut second = Os.socket(Kind::Stream, &at)?;
-    Os.connect(&mut second, &at)?;
-    made(second, (door, first))
+fn syn_sent<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (door, at) = door(net, 0)?;
+    let first = caller(net, &at)?;
+    net.reached(&door, &[Sign::Data])?;
+    made(caller(net, &at)?, (door, first))
 }
 
-fn refused() -> Result<Made, Failure> {
-    let nobody = door()?.local_addr()?.into();
-    let mut caller = Os.socket(Kind::Stream, &nobody)?;
-    Os.connect(&mut caller, &nobody)?;
-    reached(&caller, PollFlags::ERR | PollFlags::HUP)?;
+fn refused<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let nobody = net.nowhere()?;
+    let caller = caller(net, &nobody)?;
+    net.reached(&caller, &[Sign::Error, Sign::HungUp])?;
     made(caller, ())
 }
 
-fn refused_and_asked() -> Result<Made, Failure> {
-    let mut made = refused()?;
-    let why = Os.take_error(&mut made.socket)?;
+fn refused_and_asked<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let mut made = refused(net)?;
+    let why = net.take_error(&mut made.socket)?;
     hold(why.is_some(), || "expected an error, none waits".into())?;
     Ok(made)
 }
 
-fn idle() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
+fn idle<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = net.pair()?;
     made(ours, theirs)
 }
 
-fn data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = tcp()?;
-    theirs.write_all(b"hello")?;
-    reached(&ours, PollFlags::IN)?;
+fn data<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = greeted(net)?;
     made(ours, theirs)
 }
 
-fn full() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    sockopt::set_socket_send_buffer_size(&ours, 1 << 14)?;
-    let made = made(ours, theirs)?;
-    fill(&made.socket)?;
-    Ok(made)
+fn full<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut ours, theirs) = net.pair()?;
+    net.fill(&mut ours)?;
+    made(ours, theirs)
 }
 
-fn full_with_data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = UnixStream::pair()?;
-    theirs.write_all(b"hello")?;
-    let made = made(ours, theirs)?;
-    fill(&made.socket)?;
-    Ok(made)
+fn full_with_data<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut ours, theirs) = greeted(net)?;
+    net.fill(&mut ours)?;
+    made(ours, theirs)
 }
 
-fn peer_closed_with_data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = tcp()?;
-    theirs.write_all(b"hello")?;
-    drop(theirs);
-    reached(&ours, PollFlags::IN | PollFlags::RDHUP)?;
+fn peer_closed_with_data<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = greeted(net)?;
+    net.hang_up(theirs);
+    net.reached(&ours, &[Sign::Data, Sign::End])?;
     made(ours, ())
 }
 
-fn peer_closed() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    drop(theirs);
-    reached(&ours, PollFlags::RDHUP)?;
+fn peer_closed<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = net.pair()?;
+    net.hang_up(theirs);
+    net.reached(&ours, &[Sign::End])?;
     made(ours, ())
 }
 
-fn peer_shut() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    theirs.shutdown(Shutdown::Write)?;
-    reached(&ours, PollFlags::RDHUP)?;
+fn peer_shut<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, mut theirs) = net.pair()?;
+    net.half_close(&mut theirs, Half::Write)?;
+    net.reached(&ours, &[Sign::End])?;
     made(ours, theirs)
 }
 
-fn reading_shut() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    ours.shutdown(Shutdown::Read)?;
+fn reading_shut<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut ours, theirs) = net.pair()?;
+    net.shutdown(&mut ours, Half::Read)?;
     made(ours, theirs)
 }
 
-fn writing_shut() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    ours.shutdown(Shutdown::Write)?;
+fn writing_shut<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut ours, theirs) = net.pair()?;
+    net.shutdown(&mut ours, Half::Write)?;
     made(ours, theirs)
 }
 
-fn both_shut_with_data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = tcp()?;
-    theirs.write_all(b"hello")?;
-    theirs.shutdown(Shutdown::Write)?;
-    ours.shutdown(Shutdown::Write)?;
-    reached(&ours, PollFlags::IN | PollFlags::HUP)?;
+fn both_shut_with_data<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (mut ours, mut theirs) = greeted(net)?;
+    net.half_close(&mut theirs, Half::Write)?;
+    net.shutdown(&mut ours, Half::Write)?;
+    net.reached(&ours, &[Sign::Data, Sign::HungUp])?;
     made(ours, theirs)
 }
 
-fn reset_with_data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = tcp()?;
-    theirs.write_all(b"hello")?;
-    reached(&ours, PollFlags::IN)?;
-    reset(theirs)?;
-    reached(&ours, PollFlags::ERR | PollFlags::HUP)?;
+fn reset_with_data<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = greeted(net)?;
+    net.reset(theirs)?;
+    net.reached(&ours, &[Sign::Error, Sign::HungUp])?;
     made(ours, ())
 }
 
-fn reset_idle() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    reset(theirs)?;
-    reached(&ours, PollFlags::ERR | PollFlags::HUP)?;
+fn reset_idle<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, theirs) = net.pair()?;
+    net.reset(theirs)?;
+    net.reached(&ours, &[Sign::Error, Sign::HungUp])?;
     made(ours, ())
 }
 
-fn urgent() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    send_urgent(&theirs, b'!')?;
-    reached(&ours, PollFlags::PRI)?;
+fn urgent<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let (ours, mut theirs) = net.pair()?;
+    net.urge(&mut theirs, b"!")?;
+    net.reached(&ours, &[Sign::Urgent])?;
     made(ours, theirs)
 }
 
-fn urgent_inline() -> Result<Made, Failure> {
-    let (ours, theirs) = tcp()?;
-    sockopt::set_socket_oobinline(&ours, true)?;
-    send_urgent(&theirs, b'!')?;
-    reached(&ours, PollFlags::PRI | PollFlags::IN)?;
+fn icmp<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let gone = net.mailbox()?;
+    let nobody = net.local_address(&gone)?;
+    net.close(gone);
+    let mut ours = net.mailbox()?;
+    net.connect(&mut ours, &nobody)?;
+    same("bytes sent", net.send(&mut ours, b"hello")?, Some(5))?;
+    net.reached(&ours, &[Sign::Error])?;
+    made(ours, ())
+}
+
+fn datagram<G: Ground>(net: &mut G) -> Result<Made<G>, Failure> {
+    let ours = net.mailbox()?;
+    let at = net.local_address(&ours)?;
+    let mut theirs = net.sender(&at)?;
+    net.say(&mut theirs, b"")?;
+    net.reached(&ours, &[Sign::Data])?;
     made(ours, theirs)
 }
 
-fn pipe_data_writer_closed() -> Result<Made, Failure> {
-    let (reader, mut writer) = Socket::pipe()?;
-    Os.send(&mut writer, b"hello")?;
-    made(reader, ())
+/// A socket that listens, and where.
+fn door<G: Ground>(net: &mut G, backlog: u32) -> Result<(G::Socket, G::Address), Failure> {
+    let at = G::anywhere(Family::Inet)?;
+    let mut door = net.socket(Kind::Stream, &at)?;
+    net.bind(&mut door, &at)?;
+    net.listen(&mut door, backlog)?;
+    let at = net.local_address(&door)?;
+    Ok((door, at))
 }
 
-fn pipe_writer_closed() -> Result<Made, Failure> {
-    made(Socket::pipe()?.0, ())
+/// A socket that has begun to connect.
+fn caller<G: Ground>(net: &mut G, to: &G::Address) -> Result<G::Socket, Failure> {
+    let mut caller = net.socket(Kind::Stream, to)?;
+    net.connect(&mut caller, to)?;
+    Ok(caller)
 }
 
-fn pipe_reader_closed() -> Result<Made, Failure> {
-    made(Socket::pipe()?.1, ())
-}
-
-fn full_pipe_reader_closed() -> Result<Made, Failure> {
-    let (reader, writer) = Socket::pipe()?;
-    fill(&writer)?;
-    drop(reader);
-    made(writer, ())
-}
-
-fn unix_closed_with_data() -> Result<Made, Failure> {
-    let (ours, mut theirs) = UnixStream::pair()?;
-    theirs.write_all(b"hello")?;
-    made(ours, ())
-}
-
-fn unix_closed() -> Result<Made, Failure> {
-    made(UnixStream::pair()?.0, ())
-}
-
-fn unix_closed_without_reading() -> Result<Made, Failure> {
-    let (mut ours, theirs) = UnixStream::pair()?;
-    ours.write_all(b"hello")?;
-    drop(theirs);
-    made(ours, ())
-}
-
-fn icmp() -> Result<Made, Failure> {
-    let nobody = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-    let ours = UdpSocket::bind("127.0.0.1:0")?;
-    ours.connect(nobody)?;
-    ours.send(b"hello")?;
-    reached(&ours, PollFlags::ERR)?;
-    made(ours, ())
-}
-
-fn datagram() -> Result<Made, Failure> {
-    let (ours, theirs) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-    theirs.send_to(b"", ours.local_addr()?)?;
-    reached(&ours, PollFlags::IN)?;
-    made(ours, theirs)
-}
-
-fn opened(file: File) -> Result<Made, Failure> {
-    made(OwnedFd::from(file), ())
-}
-
-/// The one file that is there on every system.
-fn program() -> Result<Made, Failure> {
-    opened(File::open(std::env::current_exe()?)?)
-}
-
-fn dev_null() -> Result<Made, Failure> {
-    opened(File::options().read(true).write(true).open("/dev/null")?)
-}
-
-fn directory() -> Result<Made, Failure> {
-    opened(File::open("/")?)
-}
-
-fn past_1023() -> Result<Made, Failure> {
-    let (ours, mut theirs) = UnixStream::pair()?;
-    theirs.write_all(b"hello")?;
-    let low = Socket::adopt(ours)?;
-    made(high(&low, 1500)?, (low, theirs))
+/// A pair whose far end has said something, which has arrived.
+fn greeted<G: Ground>(net: &mut G) -> Result<(G::Socket, G::Peer), Failure> {
+    let (ours, mut theirs) = net.pair()?;
+    net.say(&mut theirs, b"hello")?;
+    net.reached(&ours, &[Sign::Data])?;
+    Ok((ours, theirs))
 }
 
 // Closed behind the backend's back: INVALID once for its own key, or silence; the others go on.
 
-fn closed_low<B: Backend<Os> + Open>() -> Verdict {
-    closed::<B>(Ok)
+fn closed_low<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    closed::<G, B>(Ok)
 }
 
-fn closed_high<B: Backend<Os> + Open>() -> Verdict {
-    closed::<B>(|low| high(&low, 1600))
-}
-
-fn closed<B: Backend<Os> + Open>(number: fn(Socket) -> Result<Socket, Failure>) -> Verdict {
+pub(super) fn closed<G, B>(number: fn(G::Socket) -> Result<G::Socket, Failure>) -> Verdict
+where
+    G: Ground,
+    B: Backend<G> + Open,
+{
     for interest in [Interest::ALL, R, W, P] {
-        let ((bad, _keep), (good, mut peer)) = (Socket::pair()?, Socket::pair()?);
+        let mut watch = Watch::<G, B>::open()?;
+        let ((bad, _keep), (good, mut peer)) = (watch.net.pair()?, watch.net.pair()?);
         let bad = number(bad)?;
-        let mut watch = Watch::<B>::open()?;
         watch.register(&bad, 1, interest)?;
         watch.register(&good, 2, R)?;
-        let bad = close_behind(bad)?;
+        let bad = watch.net.close_behind(bad)?;
         let first = watch.look()?;
         hold(first.is_empty() || first == [(1, Readiness::INVALID)], || {
             format!("closed with {interest}: expected silence or INVALID alone, came {first:?}")
         })?;
         watch.rests(A_WHILE)?;
-        Os.send(&mut peer, b"x")?;
+        watch.net.say(&mut peer, b"x")?;
+        watch.net.reached(&good, &[Sign::Data])?;
         same("the other one", watch.look()?, [(2, Readiness::READABLE)])?;
         watch.deregister(&bad, 1)?;
         watch.deregister(&bad, 1)?;
@@ -404,12 +336,12 @@ fn closed<B: Backend<Os> + Open>(number: fn(Socket) -> Result<Socket, Failure>) 
     Ok(())
 }
 
-fn closed_and_unasked<B: Backend<Os> + Open>() -> Verdict {
-    let (ours, _theirs) = Socket::pair()?;
-    let mut watch = Watch::<B>::open()?;
+fn closed_and_unasked<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (ours, _theirs) = watch.net.pair()?;
     watch.register(&ours, 1, Interest::ALL)?;
     watch.reregister(&ours, 1, Interest::NONE)?;
-    let ours = close_behind(ours)?;
+    let ours = watch.net.close_behind(ours)?;
     watch.rests(A_WHILE)?;
     Ok(watch.deregister(&ours, 1)?)
 }

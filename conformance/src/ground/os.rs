@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, sockopt};
-use stheno::{Address, Half, Instant, Os, Received, Socket};
+use stheno::{Address, Half, Instant, Net, Os, Received, Socket};
 
 use super::{Family, Ground, Sign};
 use crate::contract::Failure;
@@ -170,6 +170,21 @@ impl Ground for Os {
         };
         let flags = signs.iter().map(flag).fold(PollFlags::empty(), PollFlags::union);
         if shows(socket, flags)? { Ok(()) } else { Err(format!("{flags:?} did not come").into()) }
+    }
+
+    fn fill(&mut self, socket: &mut Socket) -> Result<(), Failure> {
+        // A small buffer is full sooner, and does not grow. What has none to be set, a pipe, is small enough.
+        let _ = sockopt::set_socket_send_buffer_size(&*socket, 1 << 14);
+        let until = std::time::Instant::now() + PATIENCE;
+        while std::time::Instant::now() < until {
+            while self.send(socket, &[b'z'; 1 << 16])?.is_some() {}
+            // The far end takes nothing, but its system may.
+            let mut asked = [PollFd::new(&*socket, PollFlags::OUT)];
+            if poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 20_000_000 }))? == 0 {
+                return Ok(());
+            }
+        }
+        Err("the buffer is never full".into())
     }
 
     fn pass(&mut self, time: Duration) {
