@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use stheno::{
-    Backend, Channel, Dispatcher, Error, ErrorKind, EventLoop, Fired, Guest, Instant, Interest, Key, Net, Open,
+    Backend, Channel, Dispatcher, Error, ErrorKind, EventLoop, Fired, Guest, Half, Instant, Interest, Key, Net, Open,
     Readiness, Reason, Received,
 };
 
 use super::{Failure, Verdict};
-use crate::ground::{Family, Ground};
+use crate::ground::{Family, Ground, Sign};
 use crate::probe::name_of;
 use crate::scenario::quote;
 
@@ -151,6 +151,42 @@ impl<B: Open> Open for Counted<B> {
     fn open() -> stheno::Result<Self> {
         Ok(Self { below: B::open()?, waits: 0, changes: 0 })
     }
+}
+
+// Both ends of a connection, without the backend.
+
+/// Lets a far end say something to a socket of the loop, and waits until it has arrived.
+pub(super) fn deliver<G: Ground>(net: &mut G, peer: &mut G::Peer, data: &[u8], to: &G::Socket) -> Verdict {
+    net.say(peer, data)?;
+    net.reached(to, &[Sign::Data])
+}
+
+/// Takes so many bytes out of a socket, and waits for them where it must; there must not be more.
+pub(super) fn drain<G: Ground>(net: &mut G, socket: &mut G::Socket, count: usize) -> Verdict {
+    let mut all = 0;
+    while all < count {
+        net.reached(socket, &[Sign::Data])?;
+        all += drain_all(net, socket)?;
+    }
+    same("bytes drained", all, count)?;
+    same("bytes that are left", drain_all(net, socket)?, 0)
+}
+
+/// Takes everything that has arrived at a socket.
+pub(super) fn drain_all<G: Ground>(net: &mut G, socket: &mut G::Socket) -> Result<usize, Failure> {
+    let (mut all, mut some) = (0, [0; 4096]);
+    while let Received::Data(n) = net.recv(socket, &mut some)? {
+        all += n;
+    }
+    Ok(all)
+}
+
+/// Ends both directions of a stream, so that it has hung up and not only ended: nothing is sent from here, and the far end
+/// closes. ([`Need::HalfClose`](crate::Need::HalfClose))
+pub(super) fn hang_up_whole<G: Ground>(net: &mut G, socket: &mut G::Socket, peer: G::Peer) -> Verdict {
+    net.shutdown(socket, Half::Write)?;
+    net.hang_up(peer);
+    net.reached(socket, &[Sign::HungUp])
 }
 
 // A loop.

@@ -1,0 +1,155 @@
+//! The clauses of the backend's contract as far as they speak of descriptors: duplicates, files, signals.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use stheno::{Backend, Interest, Open, Os, Readiness, Socket};
+
+use super::clauses::{crowd, reaches_all, refuses_twice};
+use super::support::{A_WHILE, P, PATIENCE, R, W, Watch, hold, same};
+use super::{Case, Failure, Verdict};
+use crate::ground::Ground;
+
+pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
+    let case = Case::new;
+    vec![
+        case("deregistered-and-closed-is-silent-though-a-duplicate-lives", "B1", closed_with_a_duplicate::<B>),
+        case("a-duplicate-is-a-socket-of-its-own", "B1 B2", duplicates::<B>),
+        case("a-file-registered-twice-is-refused-and-nothing-changes", "B2 B10", file_registered_twice::<B>),
+        case("whoever-takes-few-reaches-all-files-included", "B8 B10 B14", few_taken_with_files::<B>),
+        case("signals-neither-end-a-wait-nor-lengthen-it", "B9 rule 9", signals::<B>),
+        case("a-file-is-ready-at-every-wait-beside-the-others", "B10", files::<B>),
+        case("a-file-that-wants-nothing-lets-the-others-wait", "B3 B10", files_without_interest::<B>),
+    ]
+}
+
+const READABLE: Readiness = Readiness::READABLE;
+const WRITABLE: Readiness = Readiness::WRITABLE;
+
+fn closed_with_a_duplicate<B: Backend<Os> + Open>() -> Verdict {
+    let mut watch = Watch::<Os, B>::open()?;
+    let (ours, mut theirs) = watch.net.local_pair()?;
+    let _duplicate = Socket::duplicate(&ours)?;
+    watch.register(&ours, 1, R | W)?;
+    same("watched", watch.look()?, [(1, WRITABLE)])?;
+    watch.deregister(&ours, 1)?;
+    drop(ours);
+    watch.net.say(&mut theirs, b"x")?;
+    watch.rests(A_WHILE)
+}
+
+fn duplicates<B: Backend<Os> + Open>() -> Verdict {
+    let mut watch = Watch::<Os, B>::open()?;
+    let (one, mut theirs) = watch.net.local_pair()?;
+    let other = Socket::duplicate(&one)?;
+    watch.register(&one, 1, R)?;
+    watch.register(&other, 2, R)?;
+    watch.net.say(&mut theirs, b"x")?;
+    same("both", watch.look()?, [(1, READABLE), (2, READABLE)])?;
+    watch.reregister(&other, 2, W)?;
+    same("both, for different things", watch.look()?, [(1, READABLE), (2, WRITABLE)])?;
+    watch.deregister(&one, 1)?;
+    drop(one);
+    same("the one left", watch.look()?, [(2, WRITABLE)])
+}
+
+fn file_registered_twice<B: Backend<Os> + Open>() -> Verdict {
+    let program = Socket::adopt(OwnedFd::from(File::open(std::env::current_exe()?)?))?;
+    refuses_twice(&mut Watch::<Os, B>::open()?, &program, &[(1, READABLE)])
+}
+
+fn few_taken_with_files<B: Backend<Os> + Open>() -> Verdict {
+    for (pairs, files, take) in [(3, 2, 1), (300, 3, 7)] {
+        let mut watch = Watch::<Os, B>::open()?;
+        watch.net.room_for(610)?;
+        let _all = crowd(&mut watch, pairs, W)?;
+        let open_files = (0..files).map(|_| file()).collect::<Result<Vec<_>, _>>()?;
+        for (key, file) in (2 * pairs..).zip(&open_files) {
+            watch.register(file, key, W)?;
+        }
+        reaches_all(&mut watch, 2 * pairs + files, take)?;
+    }
+    Ok(())
+}
+
+/// Signals to the very thread that waits: with a handler each of them interrupts the system call.
+fn signals<B: Backend<Os> + Open>() -> Verdict {
+    const TIME: Duration = Duration::from_millis(50);
+    let mut watch = Watch::<Os, B>::open()?;
+    let (ours, mut theirs) = watch.net.local_pair()?;
+    watch.register(&ours, 1, R)?;
+    let (came, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    // SIGURG means nothing to whoever has no handler for it.
+    let handler = signal_hook::flag::register(signal_hook::consts::SIGURG, came.clone())?;
+    // Linux hands a signal for a thread's own number to that thread.
+    let (waiting, done) = (rustix::thread::gettid(), over.clone());
+    let sender = thread::spawn(move || {
+        let mut sent = 0;
+        while !done.load(Ordering::Relaxed) {
+            sent += usize::from(rustix::process::kill_process(waiting, Signal::URG).is_ok());
+            thread::sleep(Duration::from_millis(1));
+        }
+        sent
+    });
+    let mut check = || -> Verdict {
+        // Never shorter; and at best hardly longer, although each signal begins the call anew.
+        let mut least = Duration::MAX;
+        for _ in 0..4 {
+            let before = watch.now();
+            watch.rests(TIME)?;
+            least = least.min(watch.now().saturating_since(before));
+        }
+        hold(least < TIME * 3, || format!("expected about {TIME:?}, came {least:?} at best"))?;
+        watch.net.say(&mut theirs, b"x")?;
+        same("told among signals", watch.results(None)?, [(1, READABLE)])
+    };
+    let checked = check();
+    over.store(true, Ordering::Relaxed);
+    let sent = sender.join().map_err(|_| "the sender panicked")?;
+    signal_hook::low_level::unregister(handler);
+    checked?;
+    hold(sent > 0 && came.load(Ordering::Relaxed), || format!("{sent} signals were sent, and none came"))
+}
+
+fn files<B: Backend<Os> + Open>() -> Verdict {
+    let mut watch = Watch::<Os, B>::open()?;
+    let ((ours, mut theirs), one, other) = (watch.net.local_pair()?, file()?, file()?);
+    watch.register(&ours, 1, R)?;
+    watch.register(&one, 2, R)?;
+    watch.register(&other, 3, R | W)?;
+    let (both, too) = ((3, READABLE | WRITABLE), (2, READABLE));
+    for timeout in [None, Some(PATIENCE), Some(Duration::ZERO)] {
+        same(&format!("files, waiting {timeout:?}"), watch.results(timeout)?, [too, both])?;
+    }
+    watch.net.say(&mut theirs, b"x")?;
+    same("files and a socket", watch.look()?, [(1, READABLE), too, both])?;
+    watch.deregister(&one, 2)?;
+    watch.reregister(&other, 3, W)?;
+    same("one file left", watch.look()?, [(1, READABLE), (3, WRITABLE)])?;
+    watch.deregister(&other, 3)?;
+    same("no file left", watch.look()?, [(1, READABLE)])
+}
+
+fn files_without_interest<B: Backend<Os> + Open>() -> Verdict {
+    let mut watch = Watch::<Os, B>::open()?;
+    let (silent, urgent) = (file()?, file()?);
+    watch.register(&silent, 1, Interest::NONE)?;
+    watch.register(&urgent, 2, P)?;
+    watch.rests(A_WHILE)?;
+    watch.reregister(&silent, 1, R)?;
+    same("asked for", watch.look()?, [(1, READABLE)])?;
+    watch.reregister(&silent, 1, Interest::NONE)?;
+    watch.rests(A_WHILE)?;
+    watch.deregister(&silent, 1)?;
+    watch.deregister(&urgent, 2)?;
+    watch.rests(A_WHILE)
+}
+
+fn file() -> Result<Socket, Failure> {
+    Ok(Socket::adopt(OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?))?)
+}
