@@ -1,76 +1,72 @@
 //! Where the backends of one library are known to tell different stories of the same program, ours tell one.
 
-use std::io::Write;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::PollFlags;
-use stheno::{Backend, EventLoop, Half, Interest, Net, Open, Os, Readiness, Received, Socket};
+use stheno::{Backend, EventLoop, Half, Interest, Open, Readiness, Received};
 
 use super::support::{
-    A_WHILE, Counted, Defaults, Hole, P, PATIENCE, R, Stage, W, Watch, close_behind, door, drain, hold, reached, reset,
-    same, send, send_urgent, tcp,
+    A_WHILE, Counted, Defaults, P, PATIENCE, R, Stage, W, Watch, deliver, drain, fresh_loop, hang_up_whole, hold, same,
 };
-use super::{Case, Failure, Verdict};
+use super::{Case, Verdict};
+use crate::ground::{Ground, Need, Sign};
 
-pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
+pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     let case = Case::new;
     vec![
-        case("new-data-after-a-drain-elsewhere-is-told", "B4", drained::<B>),
-        case("more-data-after-a-partial-read-is-told", "B4", partial::<B>),
-        case("changing-and-leaving-after-a-hang-up-is-no-error", "B15", after_a_hang_up::<B>),
-        case("closed-behind-the-backend-is-told-once-or-never", "B12 rule 7", closed_behind::<B>),
-        case("closed-behind-the-loop-is-an-error-by-the-next-change", "B12 rule 7", closed_behind_the_loop::<B>),
-        case("closed-behind-the-loop-is-an-error-of-the-next-operation", "B12 rule 7", used_after_closed_behind::<B>),
-        case("a-number-used-again-can-be-registered", "B1 B12 rule 4", number_registered_again::<B>),
-        case("data-on-a-number-used-again-is-the-new-channels", "B1 rule 4", number_used_again::<B>),
-        case("an-urgent-byte-is-told-to-who-wants-only-that", "B5", only_priority::<B>),
-        case("a-hang-up-is-level-and-told-to-the-channel-once", "B4 rule 2", hang_up_again::<B>),
-        case("a-pipe-without-reader-is-no-failed-connect", "rule 5", writer_without_reader::<B>),
-        case("out-of-the-set-a-hang-up-is-silent", "B3", paused_in_the_backend::<B>),
-        case("paused-a-hang-up-is-silent-and-nothing-is-lost", "rules 3 and 6", paused_in_the_loop::<B>),
-        case("wanting-only-what-cannot-come-a-hang-up-is-silent", "rule 6", parked::<B>),
-        case("a-refused-connect-is-an-error-and-a-close", "rule 5", refused::<B>),
+        case("new-data-after-a-drain-elsewhere-is-told", "B4", drained::<G, B>),
+        case("more-data-after-a-partial-read-is-told", "B4", partial::<G, B>),
+        case("changing-and-leaving-after-a-hang-up-is-no-error", "B15", after_a_hang_up::<G, B>)
+            .needing(&[Need::HalfClose]),
+        case("closed-behind-the-backend-is-told-once-or-never", "B12 rule 7", closed_behind::<G, B>)
+            .needing(&[Need::ClosedBehind]),
+        case("an-urgent-byte-is-told-to-who-wants-only-that", "B5", only_priority::<G, B>).needing(&[Need::Urgent]),
+        case("a-hang-up-is-level-and-told-to-the-channel-once", "B4 rule 2", hang_up_again::<G, B>)
+            .needing(&[Need::HalfClose]),
+        case("out-of-the-set-a-hang-up-is-silent", "B3", paused_in_the_backend::<G, B>)
+            .needing(&[Need::HalfClose, Need::Resets]),
+        case("paused-a-hang-up-is-silent-and-nothing-is-lost", "rules 3 and 6", paused_in_the_loop::<G, B>)
+            .needing(&[Need::LocalPairs, Need::Resets]),
+        case("wanting-only-what-cannot-come-a-hang-up-is-silent", "rule 6", parked::<G, B>)
+            .needing(&[Need::LocalPairs, Need::HalfClose]),
+        case("a-refused-connect-is-an-error-and-a-close", "rule 5", refused::<G, B>),
     ]
 }
 
 const READABLE: Readiness = Readiness::READABLE;
+const WRITABLE: Readiness = Readiness::WRITABLE;
 
-fn drained<B: Backend<Os> + Open>() -> Verdict {
-    let (ours, mut theirs) = UnixStream::pair()?;
-    let ours = Socket::adopt(ours)?;
-    let mut watch = Watch::<B>::open()?;
+fn drained<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (mut ours, mut theirs) = watch.net.pair()?;
     watch.register(&ours, 1, R)?;
     for round in 0..3 {
-        theirs.write_all(b"hello")?;
+        deliver(&mut watch.net, &mut theirs, b"hello", &ours)?;
         same(&format!("data, round {round}"), watch.look()?, [(1, READABLE)])?;
-        same("bytes drained", drain(&ours), 5)?;
+        drain(&mut watch.net, &mut ours, 5)?;
         same(&format!("drained, round {round}"), watch.look()?, [])?;
     }
     Ok(())
 }
 
-fn partial<B: Backend<Os> + Open>() -> Verdict {
-    let (ours, mut theirs) = UnixStream::pair()?;
-    let mut ours = Socket::adopt(ours)?;
-    let mut watch = Watch::<B>::open()?;
+fn partial<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (mut ours, mut theirs) = watch.net.pair()?;
     watch.register(&ours, 1, R)?;
-    theirs.write_all(b"hello")?;
+    deliver(&mut watch.net, &mut theirs, b"hello", &ours)?;
     for round in 0..3 {
         same(&format!("before read {round}"), watch.look()?, [(1, READABLE)])?;
-        same("a partial read", Os.recv(&mut ours, &mut [0; 2])?, Received::Data(2))?;
+        same("a partial read", watch.net.recv(&mut ours, &mut [0; 2])?, Received::Data(2))?;
         same(&format!("what is left of round {round}"), watch.look()?, [(1, READABLE)])?;
-        theirs.write_all(b"hello")?;
+        watch.net.say(&mut theirs, b"hello")?;
     }
-    same("bytes drained", drain(&ours), 14)?;
+    drain(&mut watch.net, &mut ours, 14)?;
     same("drained", watch.look()?, [])
 }
 
-fn after_a_hang_up<B: Backend<Os> + Open>() -> Verdict {
-    let ours = Socket::adopt(UnixStream::pair()?.0)?;
-    let mut watch = Watch::<B>::open()?;
+fn after_a_hang_up<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (mut ours, theirs) = watch.net.pair()?;
+    hang_up_whole(&mut watch.net, &mut ours, theirs)?;
     watch.register(&ours, 1, R)?;
     for interest in [W, R | W, R] {
         hold(!watch.look()?.is_empty(), || "expected a result, none came".into())?;
@@ -82,15 +78,16 @@ fn after_a_hang_up<B: Backend<Os> + Open>() -> Verdict {
 }
 
 /// Whatever was asked for, and however many are closed at once: nothing is told twice, and no result is without a flag.
-fn closed_behind<B: Backend<Os> + Open>() -> Verdict {
-    let mut watch = Watch::<B>::open()?;
+fn closed_behind<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
     let mut closed = Vec::new();
     for (key, interest) in [(1, R), (2, W), (3, P), (4, Interest::ALL), (5, R)] {
-        let (ours, _theirs) = Socket::pair()?;
+        let (ours, theirs) = watch.net.pair()?;
         watch.register(&ours, key, interest)?;
+        watch.net.hang_up(theirs);
         closed.push(ours);
     }
-    let closed = closed.into_iter().map(close_behind).collect::<Result<Vec<_>, _>>()?;
+    let closed = closed.into_iter().map(|socket| watch.net.close_behind(socket)).collect::<Result<Vec<_>, _>>()?;
     let mut told = Vec::new();
     for _ in 0..4 {
         told.extend(watch.look()?);
@@ -105,227 +102,92 @@ fn closed_behind<B: Backend<Os> + Open>() -> Verdict {
     watch.rests(A_WHILE)
 }
 
-/// A channel whose descriptor is closed behind its back, and another beside it.
-fn with_a_hole<B: Backend<Os> + Open>() -> Result<(Stage<B>, stheno::Key, Hole, UnixStream, UnixStream), Failure> {
-    let mut stage = Stage::<B>::new()?;
-    let ((bad, bad_peer), (good, good_peer)) = (UnixStream::pair()?, UnixStream::pair()?);
-    let bad = Socket::adopt(bad)?;
-    let number = bad.as_raw_fd();
-    stage.add(good, stage.actor("good"))?;
-    // The channel is registered before the descriptor goes.
-    let hole = Hole::none();
-    let fills = hole.clone();
-    let actor = stage.actor("bad").on(move |event, _, _| {
-        if event == "close" {
-            fills.fill();
-        }
-        Ok(())
-    });
-    let key = stage.add(bad, actor)?;
-    stage.rests(A_WHILE, 3)?;
-    hole.open(number)?;
-    Ok((stage, key, hole, bad_peer, good_peer))
-}
-
-fn closed_behind_the_loop<B: Backend<Os> + Open>() -> Verdict {
-    let (mut stage, key, hole, _bad_peer, good_peer) = with_a_hole::<B>()?;
-    let _guard = hole.guard();
-    // One wait may end at once, the one that finds out; a few more go to settling what that implies.
-    let before = stage.events.backend().waits;
-    for _ in 0..5 {
-        stage.events.turn(Some(A_WHILE / 5))?;
-    }
-    let waits = stage.events.backend().waits - before;
-    hold(waits <= 8, || format!("the loop spins: {waits} waits in 5 turns"))?;
-    // Whoever has not been told yet is told now: by the channel's next change of interest.
-    if let Ok((actor, _)) = stage.events.channel(key) {
-        actor.ways.writable = true;
-    }
-    stage.tells(&["bad: error not open", "bad: close not open"])?;
-    hold(stage.events.channel(key).is_err(), || "the channel is still there".into())?;
-    send(&good_peer, b"hello")?;
-    stage.tells(&["bad: error not open", "bad: close not open", "good: read hello"])?;
-    stage.rests(A_WHILE, 3)
-}
-
-fn used_after_closed_behind<B: Backend<Os> + Open>() -> Verdict {
-    let (mut stage, key, hole, _bad_peer, good_peer) = with_a_hole::<B>()?;
-    let _guard = hole.guard();
-    let (_, mut io) = stage.events.channel(key)?;
-    let came = io.send(b"x").map_err(|why| why.kind());
-    same("the next operation", came, Err(stheno::ErrorKind::BadDescriptor))?;
-    stage.events.turn(Some(A_WHILE))?;
-    if let Ok((actor, _)) = stage.events.channel(key) {
-        actor.ways.readable = false;
-        actor.ways.writable = true;
-    }
-    stage.tells(&["bad: error not open", "bad: close not open"])?;
-    send(&good_peer, b"hello")?;
-    stage.tells(&["bad: error not open", "bad: close not open", "good: read hello"])
-}
-
-fn number_registered_again<B: Backend<Os> + Open>() -> Verdict {
-    let mut watch = Watch::<B>::open()?;
-    // As it should be: deregistered, closed, and the number comes back.
-    let (first, _peer) = UnixStream::pair()?;
-    let first = Socket::adopt(first)?;
-    let number = first.as_raw_fd();
-    watch.register(&first, 1, R)?;
-    watch.deregister(&first, 1)?;
-    drop(first);
-    let (again, mut peer) = numbered(number)?;
-    watch.register(&again, 2, R)?;
-    same("nothing of the first", watch.look()?, [])?;
-    peer.write_all(b"x")?;
-    same("the number's new owner", watch.look()?, [(2, READABLE)])?;
-    watch.deregister(&again, 2)?;
-    // As it should not be, found out by a wait before the number comes back.
-    watch.register(&again, 3, R)?;
-    let _gone = close_behind(again)?;
-    hold(watch.look()?.len() <= 1, || "more than one result".into())?;
-    let (third, mut peer) = numbered(number)?;
-    watch.register(&third, 4, R)?;
-    same("nothing of the closed one", watch.look()?, [])?;
-    peer.write_all(b"x")?;
-    same("the number's owner after a breach", watch.look()?, [(4, READABLE)])
-}
-
-/// A fresh socket with this number, which is free.
-fn numbered(number: i32) -> Result<(Socket, UnixStream), Failure> {
-    let (ours, theirs) = UnixStream::pair()?;
-    if ours.as_raw_fd() == number {
-        return Ok((Socket::adopt(ours)?, theirs));
-    }
-    if theirs.as_raw_fd() == number {
-        return Ok((Socket::adopt(theirs)?, ours));
-    }
-    let moved: OwnedFd = rustix::io::fcntl_dupfd_cloexec(ours.as_fd(), number)?;
-    same("the number used again", moved.as_raw_fd(), number)?;
-    Ok((Socket::adopt(moved)?, theirs))
-}
-
-fn number_used_again<B: Backend<Os> + Open>() -> Verdict {
-    let mut stage = Stage::<B>::new()?;
-    let (first, _first_peer) = UnixStream::pair()?;
-    let first = Socket::adopt(first)?;
-    let number = first.as_raw_fd();
-    let old = stage.add(first, stage.actor("first"))?;
-    stage.rests(A_WHILE, 3)?;
-    stage.events.close(old)?;
-    let (second, peer) = numbered(number)?;
-    let new = stage.add(second, stage.actor("second"))?;
-    hold(old != new, || format!("both channels are called {old}"))?;
-    send(&peer, b"hello")?;
-    stage.tells(&["second: read hello"])?;
-    drop(peer);
-    stage.tells(&["second: read hello", "second: close end"])
-}
-
-fn only_priority<B: Backend<Os> + Open>() -> Verdict {
-    let (ours, theirs) = tcp()?;
-    let ours = Socket::adopt(ours)?;
-    let mut watch = Watch::<B>::open()?;
+fn only_priority<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (ours, mut theirs) = watch.net.pair()?;
     watch.register(&ours, 1, P)?;
-    send(&theirs, b"hello")?;
-    reached(&ours, PollFlags::IN)?;
+    deliver(&mut watch.net, &mut theirs, b"hello", &ours)?;
     same("plain data", watch.look()?, [])?;
-    send_urgent(&theirs, b'!')?;
+    watch.net.urge(&mut theirs, b"!")?;
     same("an urgent byte", watch.results(PATIENCE)?, [(1, Readiness::PRIORITY)])?;
     same("the second wait", watch.look()?, [(1, Readiness::PRIORITY)])
 }
 
-fn hang_up_again<B: Backend<Os> + Open>() -> Verdict {
-    let (ours, theirs) = UnixStream::pair()?;
-    let ours = Socket::adopt(ours)?;
-    let mut watch = Watch::<B>::open()?;
+fn hang_up_again<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (mut ours, theirs) = watch.net.pair()?;
     watch.register(&ours, 1, R)?;
-    drop(theirs);
+    hang_up_whole(&mut watch.net, &mut ours, theirs)?;
     for _ in 0..3 {
         same("a hang-up", watch.look_plainly()?, [(1, READABLE)])?;
     }
     watch.deregister(&ours, 1)?;
     watch.rests(A_WHILE)?;
 
-    let mut stage = Stage::<B>::new()?;
-    stage.add(ours, stage.actor("A").but(|ways| ways.writable = true))?;
+    let mut stage = Stage::<G, B>::new()?;
+    let (mut ours, theirs) = stage.net().pair()?;
+    hang_up_whole(stage.net(), &mut ours, theirs)?;
+    stage.events.add(ours, stage.actor("A").but(|ways| ways.writable = true))?;
     stage.tells(&["A: close end"])?;
     hold(stage.events.is_empty(), || "the channel is still there".into())
 }
 
-fn writer_without_reader<B: Backend<Os> + Open>() -> Verdict {
-    let (reader, writer) = Socket::pipe()?;
-    let mut stage = Stage::<B>::new()?;
-    let actor = stage
-        .actor("A")
-        .but(|ways| ways.writable = true)
-        .on(|event, _, channel| if event == "write" { channel.send(b"x").map(drop) } else { Ok(()) });
-    drop(reader);
-    stage.add(writer, actor)?;
-    stage.tells(&["A: write", "A: close EPIPE"])
-}
-
-fn paused_in_the_backend<B: Backend<Os> + Open>() -> Verdict {
-    let ((unix, unix_peer), (tcp, tcp_peer)) = (UnixStream::pair()?, tcp()?);
-    let ((unix, tcp), (reader, writer)) = ((Socket::adopt(unix)?, Socket::adopt(tcp)?), Socket::pipe()?);
-    let mut watch = Watch::<B>::open()?;
-    watch.register(&unix, 1, R)?;
-    watch.register(&tcp, 2, R | W | P)?;
-    watch.register(&writer, 3, Interest::NONE)?;
-    watch.reregister(&unix, 1, Interest::NONE)?;
-    watch.reregister(&tcp, 2, Interest::NONE)?;
-    drop((unix_peer, reader));
-    reset(tcp_peer)?;
-    reached(&tcp, PollFlags::HUP | PollFlags::ERR)?;
+fn paused_in_the_backend<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let ((mut over, over_peer), (cut, cut_peer)) = (watch.net.pair()?, watch.net.pair()?);
+    watch.register(&over, 1, R)?;
+    watch.register(&cut, 2, R | W | P)?;
+    watch.reregister(&over, 1, Interest::NONE)?;
+    watch.reregister(&cut, 2, Interest::NONE)?;
+    hang_up_whole(&mut watch.net, &mut over, over_peer)?;
+    watch.net.reset(cut_peer)?;
+    watch.net.reached(&cut, &[Sign::HungUp, Sign::Error])?;
     watch.rests(A_WHILE)?;
-    for (key, socket) in [(1, &unix), (2, &tcp), (3, &writer)] {
+    for (key, socket) in [(1, &over), (2, &cut)] {
         watch.reregister(socket, key, W)?;
     }
-    let all = [(1, Readiness::WRITABLE), (2, Readiness::WRITABLE), (3, Readiness::WRITABLE)];
-    same("asked again", watch.look_plainly()?, all)
+    same("asked again", watch.look_plainly()?, [(1, WRITABLE), (2, WRITABLE)])
 }
 
-fn paused_in_the_loop<B: Backend<Os> + Open>() -> Verdict {
-    for over_tcp in [false, true] {
-        let mut stage = Stage::<B>::new()?;
+fn paused_in_the_loop<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    for cut in [false, true] {
+        let mut stage = Stage::<G, B>::new()?;
         let actor = stage.actor("A").but(|ways| ways.readable = false);
-        let key = if over_tcp {
-            let (ours, theirs) = tcp()?;
-            send(&theirs, b"hello")?;
-            reached(&ours, PollFlags::IN)?;
-            reset(theirs)?;
-            reached(&ours, PollFlags::HUP)?;
-            stage.add(ours, actor)?
+        let net = stage.net();
+        let (ours, mut theirs) = if cut { net.pair()? } else { net.local_pair()? };
+        deliver(net, &mut theirs, b"hello", &ours)?;
+        if cut {
+            net.reset(theirs)?;
         } else {
-            let (ours, theirs) = UnixStream::pair()?;
-            send(&theirs, b"hello")?;
-            drop(theirs);
-            stage.add(ours, actor)?
-        };
+            net.hang_up(theirs);
+        }
+        net.reached(&ours, &[Sign::HungUp])?;
+        let key = stage.events.add(ours, actor)?;
         stage.rests(A_WHILE, 3)?;
         stage.events.channel(key)?.0.ways.readable = true;
-        stage.tells(&["A: read hello", if over_tcp { "A: close ECONNRESET" } else { "A: close end" }])?;
+        stage.tells(&["A: read hello", if cut { "A: close ECONNRESET" } else { "A: close end" }])?;
     }
     Ok(())
 }
 
 /// Who handles nothing is asked for nothing that comes unasked, either.
-fn parked<B: Backend<Os> + Open>() -> Verdict {
-    let mut stage = Stage::<B>::new()?;
-    let (ours, theirs) = UnixStream::pair()?;
+fn parked<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (ours, theirs) = stage.net().local_pair()?;
     // Both halves: what the peer sends is not wanted, and there is nothing to send.
-    let key = stage.add(ours, stage.actor("A").but(|ways| (ways.readable, ways.writable) = (true, false)))?;
+    let key = stage.events.add(ours, stage.actor("A").but(|ways| (ways.readable, ways.writable) = (true, false)))?;
     stage.events.channel(key)?.1.shutdown(Half::Read)?;
     stage.rests(A_WHILE, 3)?;
-    drop(theirs);
+    stage.net().hang_up(theirs);
     stage.rests(A_WHILE, 3)?;
 
-    let mut events = EventLoop::<Defaults, Os, Counted<B>>::new()?;
-    let (ours, theirs) = UnixStream::pair()?;
-    send(&theirs, b"hello")?;
-    let key = events.add(Socket::adopt(ours)?, Defaults)?;
+    let mut events: EventLoop<Defaults, G, Counted<B>> = fresh_loop()?;
+    let (ours, mut theirs) = events.net_mut().local_pair()?;
+    deliver(events.net_mut(), &mut theirs, b"hello", &ours)?;
+    let key = events.add(ours, Defaults)?;
     // Read and write are told and not handled; what is left is to want urgent data, which there is none of.
     events.run_turns(3, Some(Duration::from_millis(1)))?;
-    drop(theirs);
+    events.net_mut().hang_up(theirs);
     events.run_turns(3, Some(Duration::from_millis(1)))?;
     for touched in [false, true] {
         if touched {
@@ -333,22 +195,22 @@ fn parked<B: Backend<Os> + Open>() -> Verdict {
             events.touch(key)?;
             events.run_turns(3, Some(Duration::from_millis(1)))?;
         }
-        let (before, began) = (events.backend().waits, Instant::now());
+        let (before, began) = (events.backend().waits, events.net().clock());
         events.turn(Some(A_WHILE))?;
-        let (waits, took) = (events.backend().waits - before, began.elapsed());
+        let (waits, took) = (events.backend().waits - before, events.net().clock().saturating_since(began));
         hold(waits <= 2 && took >= A_WHILE, || format!("expected a wait of {A_WHILE:?}, came {waits} in {took:?}"))?;
     }
     same("channels", events.len(), 1)
 }
 
-fn refused<B: Backend<Os> + Open>() -> Verdict {
+fn refused<G: Ground, B: Backend<G> + Open>() -> Verdict {
     for writable in [false, true] {
-        let nobody = door()?.local_addr()?;
-        let mut stage = Stage::<B>::new()?;
-        stage.events.connect(nobody, stage.actor("C").but(|ways| ways.writable = writable))?;
+        let mut stage = Stage::<G, B>::new()?;
+        let nobody = stage.net().nowhere()?;
+        stage.events.connect(nobody.clone(), stage.actor("C").but(|ways| ways.writable = writable))?;
         stage.tells(&["C: error ECONNREFUSED", "C: close ECONNREFUSED"])?;
         hold(stage.events.is_empty(), || "the channel is still there".into())?;
-        hold(TcpStream::connect(nobody).is_err(), || "somebody listens there".into())?;
+        hold(stage.net().dial(&nobody).is_err(), || "somebody listens there".into())?;
     }
     Ok(())
 }

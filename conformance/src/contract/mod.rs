@@ -9,8 +9,9 @@ use crate::ground::{Ground, Need};
 use crate::matrix::Cell;
 
 mod clauses;
-// mod divergences;
+mod divergences;
 mod os_clauses;
+mod os_divergences;
 mod os_states;
 // mod rules;
 mod states;
@@ -64,11 +65,11 @@ impl Case {
 
 /// Every contract case that can be asked over any network, for this one and this backend.
 pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
-    [states::cases::<G, B>(), clauses::cases::<G, B>(), time::cases::<G, B>()].concat()
+    [states::cases::<G, B>(), divergences::cases::<G, B>(), clauses::cases::<G, B>(), time::cases::<G, B>()].concat()
 }
 
 /// Every contract case about what only an operating system has.
 pub fn os_cases<B: Backend<Os> + Open>() -> Vec<Case> {
-    let all = [os_states::cases::<B>(), os_clauses::cases::<B>()].concat();
+    let all = [os_states::cases::<B>(), os_divergences::cases::<B>(), os_clauses::cases::<B>()].concat();
     all.into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
 }
