@@ -48,14 +48,14 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     ]
 }
 
+/// How many callers may wait at a listener where that does not matter.
+const LINE: u32 = 16;
+
 /// A socket in some state, and whatever must live for it to stay there.
 pub(super) struct Made<G: Ground> {
     socket: G::Socket,
     _keep: Box<dyn Any>,
 }
-
-/// How many callers may wait at a listener where that does not matter.
-const LINE: u32 = 16;
 
 type Maker<G> = fn(&mut G) -> Result<Made<G>, Failure>;
 

@@ -181,8 +181,8 @@ pub(super) fn drain_all<G: Ground>(net: &mut G, socket: &mut G::Socket) -> Resul
     Ok(all)
 }
 
-/// Ends both directions of a stream, so that it has hung up and not only ended: nothing is sent from here, and the far end
-/// closes. ([`Need::HalfClose`](crate::Need::HalfClose))
+/// Ends both directions of a stream, so that it has hung up and not only ended: nothing is sent from here, and the far
+/// end closes. ([`Need::HalfClose`](crate::Need::HalfClose))
 pub(super) fn hang_up_whole<G: Ground>(net: &mut G, socket: &mut G::Socket, peer: G::Peer) -> Verdict {
     net.shutdown(socket, Half::Write)?;
     net.hang_up(peer);
