@@ -200,6 +200,23 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
     }
 }
 
+/// The backend cannot watch the channel as it wants to be watched.
+pub(crate) fn unwatched<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    why: Error,
+) {
+    let own = &channel.io.own;
+    let starved = matches!(why.kind(), ErrorKind::Full | ErrorKind::Exhausted);
+    if starved && own.state == State::Listening && own.flags.intersects(Flags::TOLD) {
+        // It has rested, and there is still not enough to go on with: it was told so, and is not closed for it (rule 6).
+        channel.io.rest();
+        channel.io.ledger.starved = true;
+    } else {
+        tell(dispatcher, channel, why, true);
+    }
+}
+
 /// Tells an error, and the close that follows from it. Says whether the channel goes on.
 pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,

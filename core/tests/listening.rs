@@ -121,6 +121,20 @@ fn a_starved_listener_rests_and_resumes_after_a_pause() {
     assert!((ms(100)..ms(1000)).contains(&elapsed), "{elapsed:?}");
 }
 
+/// While it rests it is out of the backend's set, and may find no place there when it comes back.
+#[test]
+fn a_starved_listener_that_cannot_be_watched_again_rests_on() {
+    let log = Log::default();
+    let (mut events, key) = at_door(log.actor("door"));
+    events.net_mut().call(7);
+    events.net_mut().exhausted_accepts = 1;
+    events.net_mut().failing_registrations = Some((0, 2));
+    assert_eq!(events.run(), Err(HANG), "accepted in the end, and nothing is left to do");
+    log.tells(["door error: accept: too many sockets", "door accepted"]);
+    assert!(events.channel(key).unwrap().1.accepting());
+    assert!((ms(300)..ms(1000)).contains(&events.net().elapsed()), "{:?}", events.net().elapsed());
+}
+
 #[test]
 fn want_that_comes_back_is_told_again() {
     let log = Log::default();

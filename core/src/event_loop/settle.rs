@@ -60,7 +60,7 @@ where
             && let Some((dispatcher, mut channel)) =
                 split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
         {
-            firing::tell(dispatcher, &mut channel, why, true);
+            firing::unwatched(dispatcher, &mut channel, why);
         }
         self.settle_deadline(index, now);
         let Some(Slot { own, .. }) = self.slots.as_mut_slice().get_mut(index as usize) else { return };

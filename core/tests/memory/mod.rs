@@ -140,6 +140,8 @@ pub struct Memory {
     /// How many registrations will fail after so many good ones.
     pub failing_registrations: Option<(u32, u32)>,
     pub failing_reregistrations: u32,
+    /// What those say.
+    pub registration_error: Error,
     /// Numbers that are reported INVALID.
     pub invalid: Vec<usize>,
     /// Reported of every wait, whatever holds: (number, readiness).
@@ -175,6 +177,7 @@ pub fn pair() -> (Memory, Watch) {
         exhausted_accepts: 0,
         failing_registrations: None,
         failing_reregistrations: 0,
+        registration_error: CANNOT_WATCH,
         invalid: Vec::new(),
         forced: Vec::new(),
         slow_connects: false,
@@ -826,7 +829,7 @@ impl<N: Inside> Backend<N> for Watch {
         if let Some((good, bad)) = &mut net.failing_registrations {
             if *good == 0 && *bad > 0 {
                 *bad -= 1;
-                return Err(CANNOT_WATCH);
+                return Err(net.registration_error);
             }
             *good = good.saturating_sub(1);
         }
@@ -844,7 +847,7 @@ impl<N: Inside> Backend<N> for Watch {
         assert_ne!(before, interest, "an interest was changed to what it was");
         if net.failing_reregistrations > 0 {
             net.failing_reregistrations -= 1;
-            return Err(CANNOT_WATCH.doing("reregister"));
+            return Err(net.registration_error.doing("reregister"));
         }
         net.watched[socket.0] = Some((key, interest));
         Ok(())
