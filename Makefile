@@ -29,6 +29,9 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for package in stheno-core stheno-select stheno-poll stheno-epoll; do \
 	  $(CARGO) clippy --package $$package --no-default-features -- -D warnings || exit 1; \
 	done
+	for features in "" alloc; do \
+	  $(CARGO) clippy --package stheno-conformance --no-default-features --features "$$features" -- -D warnings || exit 1; \
+	done
 	for feature in alloc heapless bitflags log; do \
 	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done

@@ -1,0 +1,89 @@
+//! The world outside of the program: peers, and what no program does to itself.
+
+use stheno_core::{Kind, Net, Result};
+
+use super::address::Address;
+use super::entry::{End, Socket};
+use super::memory::Memory;
+use super::network::Network;
+use super::stream::Stream;
+
+impl<M: Memory> Network<M> {
+    /// A connected pair: a socket for the program, and its peer, which does not count against the limit.
+    pub fn pair(&mut self) -> Result<(Socket, Socket)> {
+        let mut theirs = self.outside(|net| net.fresh(Kind::Stream))?;
+        match self.pair_with(&mut theirs) {
+            Ok(ours) => Ok((ours, theirs)),
+            Err(why) => {
+                self.close(theirs);
+                Err(why.doing("make a pair"))
+            }
+        }
+    }
+
+    fn pair_with(&mut self, theirs: &mut Socket) -> Result<Socket> {
+        let ours = self.fresh(Kind::Stream)?;
+        let addresses = self.settle_at(ours.0, Address::ANY).and_then(|here| {
+            let there = self.settle_at(theirs.0, Address::ANY)?;
+            Ok((here, there))
+        });
+        let (here, there) = match addresses {
+            Ok(both) => both,
+            Err(why) => {
+                self.close(ours);
+                return Err(why);
+            }
+        };
+        self.entry_mut(ours.0)?.end = End::Stream(Stream::new(there, Some(theirs.0)));
+        self.entry_mut(theirs.0)?.end = End::Stream(Stream::new(here, Some(ours.0)));
+        Ok(ours)
+    }
+
+    /// A peer that begins to connect there.
+    pub fn dial(&mut self, to: Address) -> Result<Socket> {
+        self.outside(|net| {
+            let mut caller = net.socket(Kind::Stream, &to)?;
+            let begun = net.connect(&mut caller, &to);
+            net.or_close(caller, begun)
+        })
+    }
+
+    /// A peer that listens there, at any port that is free for [`Address::ANY`].
+    pub fn host(&mut self, at: Address) -> Result<Socket> {
+        self.outside(|net| {
+            let mut host = net.socket(Kind::Stream, &at)?;
+            let ready = net.bind(&mut host, &at).and_then(|()| net.listen(&mut host, 1024));
+            net.or_close(host, ready)
+        })
+    }
+
+    /// A peer that sends and receives datagrams there, at any port that is free for [`Address::ANY`].
+    pub fn mailbox_at(&mut self, at: Address) -> Result<Socket> {
+        self.outside(|net| {
+            let mut mailbox = net.socket(Kind::Datagram, &at)?;
+            let ready = net.bind(&mut mailbox, &at);
+            net.or_close(mailbox, ready)
+        })
+    }
+
+    fn or_close(&mut self, socket: Socket, done: Result<()>) -> Result<Socket> {
+        match done {
+            Ok(()) => Ok(socket),
+            Err(why) => {
+                self.close(socket);
+                Err(why)
+            }
+        }
+    }
+
+    /// Closes a connection with a reset, as a peer that has crashed does. (`SO_LINGER` of no time)
+    pub fn reset(&mut self, socket: Socket) {
+        self.end(socket.0, true);
+    }
+
+    /// Closes a socket that somebody else holds, behind the back of the program and the backend: the handle is stale from
+    /// then on.
+    pub fn close_behind(&mut self, socket: &Socket) {
+        self.end(socket.0, false);
+    }
+}

@@ -1,0 +1,202 @@
+//! One end of a connection: what has come, what is under way, and what is over.
+
+use fastrand::Rng;
+use stheno_core::Readiness;
+
+use super::address::Address;
+use super::entry::Id;
+use super::errno::Errno;
+use super::memory::Bytes;
+
+/// One end of a connection, or of an attempt at one.
+pub(super) struct Stream<B> {
+    pub(super) there: Address,
+    /// The other end; gone where the world knows it no more.
+    pub(super) peer: Option<Id>,
+    /// The attempt to connect, until it has ended.
+    pub(super) call: Option<Call>,
+    /// What the peer sent, in order, that which has arrived first.
+    pub(super) inbox: B,
+    /// How much of it has arrived.
+    pub(super) arrived: usize,
+    pub(super) flight: Flight,
+    pub(super) urgent: Option<u8>,
+    /// The peer sends nothing more.
+    pub(super) ended: bool,
+    /// Its own halves that were shut.
+    pub(super) deaf: bool,
+    pub(super) mute: bool,
+    /// Refused, or reset.
+    pub(super) over: bool,
+    pub(super) error: Option<Errno>,
+}
+
+/// How far an attempt to connect is.
+#[derive(Clone, Copy)]
+pub(super) enum Call {
+    /// On its way to whoever listens.
+    Underway { when: u64, order: u64 },
+    /// The line is full; it goes on when there is room.
+    Waiting { order: u64 },
+    /// How it ended is on its way back.
+    Verdict { when: u64, why: Option<Errno> },
+}
+
+/// What is under way to one end of a connection. Nothing arrives before what was sent earlier, but for urgent data.
+#[derive(Default)]
+pub(super) struct Flight {
+    batches: [Batch; Flight::BATCHES],
+    /// How many of them there are, oldest first.
+    len: usize,
+    /// How many bytes of a batch arrive together, and how long the next ones then take at most.
+    segment: Option<(usize, usize)>,
+    gap: u64,
+    /// When the last of what was sent arrives.
+    pub(super) last: u64,
+    pub(super) urgent: Option<(u64, u8)>,
+    pub(super) end: Option<u64>,
+    pub(super) reset: Option<u64>,
+}
+
+/// Bytes that were sent together.
+#[derive(Clone, Copy, Default)]
+struct Batch {
+    when: u64,
+    len: usize,
+}
+
+impl Flight {
+    /// More of them at once travel as one, which arrives when its last byte does.
+    const BATCHES: usize = 8;
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn push(&mut self, when: u64, len: usize, segment: Option<(usize, usize)>, gap: u64) {
+        (self.segment, self.gap) = (segment, gap);
+        let last = self.len.checked_sub(1).and_then(|last| self.batches.get_mut(last));
+        match last {
+            Some(last) if last.when == when || self.len == Self::BATCHES => {
+                *last = Batch { when, len: last.len + len };
+            }
+            _ => {
+                if let Some(place) = self.batches.get_mut(self.len) {
+                    *place = Batch { when, len };
+                    self.len += 1;
+                }
+            }
+        }
+    }
+
+    /// How many bytes arrive now, once.
+    fn segment(&mut self, now: u64, rng: &mut Rng) -> Option<usize> {
+        let (segment, gap) = (self.segment, self.gap);
+        let first = self.batches.first_mut().filter(|first| self.len > 0 && first.when <= now)?;
+        let n = match segment {
+            Some((least, most)) => rng.usize(least.max(1)..=most.max(least).max(1)).min(first.len),
+            None => first.len,
+        };
+        first.len -= n;
+        if first.len == 0 {
+            self.batches.rotate_left(1);
+            self.len -= 1;
+        } else {
+            first.when = first.when.saturating_add(rng.u64(1..=gap.max(1)));
+        }
+        Some(n)
+    }
+
+    /// When the next of it arrives; `u64::MAX` is never.
+    fn due(&self) -> u64 {
+        let in_order = match self.batches.first().filter(|_| self.len > 0) {
+            Some(first) => Some(first.when),
+            None => self.end.or(self.reset),
+        };
+        let urgent = self.urgent.map(|(when, _)| when);
+        in_order.into_iter().chain(urgent).min().unwrap_or(u64::MAX)
+    }
+}
+
+impl<B: Bytes> Stream<B> {
+    pub(super) fn new(there: Address, peer: Option<Id>) -> Self {
+        Self {
+            there,
+            peer,
+            call: None,
+            inbox: B::default(),
+            arrived: 0,
+            flight: Flight::default(),
+            urgent: None,
+            ended: false,
+            deaf: false,
+            mute: false,
+            over: false,
+            error: None,
+        }
+    }
+
+    /// Takes in what arrives by now.
+    pub(super) fn arrive(&mut self, now: u64, rng: &mut Rng) {
+        match self.call {
+            Some(Call::Verdict { when, why }) if when <= now => {
+                self.call = None;
+                if let Some(why) = why {
+                    self.break_off(why);
+                }
+            }
+            Some(_) => return,
+            None => {}
+        }
+        while let Some(n) = self.flight.segment(now, rng) {
+            self.arrived += n;
+        }
+        if let Some((_, byte)) = self.flight.urgent.take_if(|(when, _)| *when <= now) {
+            self.urgent = Some(byte);
+        }
+        if !self.flight.is_empty() {
+            return;
+        }
+        if self.flight.end.take_if(|when| *when <= now).is_some() {
+            self.ended = true;
+        }
+        if self.flight.end.is_none() && self.flight.reset.take_if(|when| *when <= now).is_some() {
+            // Where both ends had finished there is nothing left to break.
+            if !(self.ended && self.mute) {
+                self.break_off(if self.ended { Errno::PIPE } else { Errno::CONNRESET });
+            }
+        }
+    }
+
+    fn break_off(&mut self, why: Errno) {
+        self.over = true;
+        self.error = Some(why);
+    }
+}
+
+impl<B> Stream<B> {
+    pub(super) fn due(&self) -> u64 {
+        match self.call {
+            Some(Call::Underway { when, .. } | Call::Verdict { when, .. }) => when,
+            Some(Call::Waiting { .. }) => u64::MAX,
+            None => self.flight.due(),
+        }
+    }
+
+    /// What can be sent says nothing about the peer: it is an error.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.mute || self.over || self.error.is_some()
+    }
+
+    pub(super) fn readiness(&self, has_room: bool) -> Readiness {
+        if self.call.is_some() {
+            return Readiness::NONE;
+        }
+        let finished = (self.ended || self.deaf) && self.mute;
+        Readiness::READABLE.when(self.arrived > 0 || self.ended || self.deaf || self.over)
+            | Readiness::WRITABLE.when(has_room || self.is_broken())
+            | Readiness::PRIORITY.when(self.urgent.is_some())
+            | Readiness::ERROR.when(self.error.is_some())
+            | Readiness::HANGUP.when(self.over || finished)
+    }
+}
