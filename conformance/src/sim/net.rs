@@ -7,7 +7,6 @@ use super::entry::{End, Socket};
 use super::errno::{Errno, describe};
 use super::memory::Memory;
 use super::network::Network;
-use super::stream::Call;
 
 /// A net that has a simulated network inside, or is one: what [`Watch`](super::Watch) watches.
 ///
@@ -183,7 +182,7 @@ impl<M: Memory> Net for Network<M> {
             End::Mailbox(_) => State::Datagram,
             // How it ended has arrived where it stands in the socket, and an attempt that ended is open: receiving tells.
             End::Stream(stream) => match stream.call {
-                Some(Call::Underway { .. } | Call::Waiting { .. } | Call::Verdict { .. }) => State::Connecting,
+                Some(_) => State::Connecting,
                 None => State::OPEN,
             },
         });
@@ -197,7 +196,7 @@ impl<M: Memory> Net for Network<M> {
 
     fn peer_address(&self, socket: &Socket) -> Result<Address> {
         let there = self.entry(socket.0).and_then(|entry| match &entry.end {
-            End::Stream(stream) if stream.call.is_none() && !stream.over => Ok(stream.there),
+            End::Stream(stream) if stream.call.is_none() && !stream.is_disconnected() => Ok(stream.there),
             End::Mailbox(mailbox) => mailbox.peer.ok_or(Errno::NOTCONN.error()),
             _ => Err(Errno::NOTCONN.error()),
         });

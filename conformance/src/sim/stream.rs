@@ -183,7 +183,12 @@ impl<B> Stream<B> {
         }
     }
 
-    /// What can be sent says nothing about the peer: it is an error.
+    /// Whether there is no connection any more: it broke, or both ends have finished.
+    pub(super) const fn is_disconnected(&self) -> bool {
+        self.over || (self.ended && self.mute)
+    }
+
+    /// Whether to send is an error, whatever the peer has room for.
     pub(super) const fn is_broken(&self) -> bool {
         self.mute || self.over || self.error.is_some()
     }

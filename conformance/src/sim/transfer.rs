@@ -161,7 +161,7 @@ impl<M: Memory> Network<M> {
         let entry = self.entry_mut(id)?;
         let here = entry.here;
         let stream = match &mut entry.end {
-            End::Stream(stream) if !stream.over && stream.call.is_none() => stream,
+            End::Stream(stream) if !stream.is_disconnected() && stream.call.is_none() => stream,
             // The attempt is given up.
             End::Stream(stream) if stream.call.is_some() => {
                 self.end_peer_of(id, true);
