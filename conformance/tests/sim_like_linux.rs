@@ -115,7 +115,7 @@ fn reset_real(_: &mut Os, socket: Socket) {
 }
 
 /// How long the loopback may take for what it does at once, unless the machine is busy.
-const PATIENCE: Duration = Duration::from_millis(60);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The first difference there is in this story.
 fn difference(door: &TcpListener, story: &[Act]) -> Option<String> {
@@ -172,7 +172,7 @@ fn every_story_of_three_acts_is_told_alike() {
     for story in stories(3).filter(|story| !is_known(story)) {
         told += 1;
         differences.extend(difference(&door, &story));
-        if differences.len() > 30 {
+        if differences.len() == 5 {
             break;
         }
     }

@@ -121,12 +121,18 @@ impl<M: Memory> Network<M> {
         self.deeds.as_slice().len()
     }
 
-    /// Does what is due, in order; what the same socket began before comes first.
+    /// Does what is due, and again what waited, as long as that changes anything.
     pub(super) fn deeds_are_done(&mut self) {
-        let mut done = None;
-        while let Some((key, at)) = self.next_deed(done) {
-            done = Some(key);
-            let Some(planned) = self.deeds.as_slice().get(at) else { return };
+        while self.do_what_is_due() && self.deeds.as_slice().iter().any(|deed| deed.stuck) {}
+    }
+
+    /// Does what is due, in order; what the same socket began before comes first. Says whether anything was done with.
+    fn do_what_is_due(&mut self) -> bool {
+        let mut last = None;
+        let before = self.deeds.as_slice().len();
+        while let Some((key, at)) = self.next_deed(last) {
+            last = Some(key);
+            let Some(planned) = self.deeds.as_slice().get(at) else { break };
             let who = planned.who;
             let held_up = self.deeds.as_slice().iter().any(|other| other.who == who && (other.when, other.order) < key);
             if held_up || !self.do_deed(at) {
@@ -137,6 +143,7 @@ impl<M: Memory> Network<M> {
                 self.deeds.swap_remove(at);
             }
         }
+        self.deeds.as_slice().len() < before
     }
 
     /// The first of those that are due and come after this one.

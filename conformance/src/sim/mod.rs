@@ -57,8 +57,9 @@
 //! Hosts (there is one), routes and names; pipes, files, the Unix family and wakers; TCP's own machinery: congestion,
 //! retransmission, timeouts, keep-alive, `TIME_WAIT`, two that connect to each other; acknowledgements, which take no time,
 //! so that a sender knows at once what its peer has read; a buffer of the sender's own: there is the receiver's window, and
-//! room is told as soon as there is any; urgent data inline, or a second urgent byte before the first was taken. A socket
-//! whose attempt to connect failed cannot be used for another.
+//! room is told as soon as there is any; urgent data inline, or a second urgent byte before the first was taken; the reset
+//! with which Linux answers data for a socket of which both halves were shut. A socket whose attempt to connect failed
+//! cannot be used for another.
 
 mod address;
 mod calls;

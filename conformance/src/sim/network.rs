@@ -86,7 +86,7 @@ impl<M: Memory> Network<M> {
     }
 
     /// How many sockets may be held at once, the peers of a test ([`outside`](Self::outside)) aside: past it `socket` and
-    /// `accept` are `Exhausted` (`EMFILE`).
+    /// `accept` are `Exhausted` (`EMFILE`). As on Linux, `accept` says so even where nobody is in line.
     pub fn set_limit(&mut self, sockets: usize) {
         self.limit = sockets;
     }
