@@ -9,6 +9,7 @@ use stheno::{Half, Instant, Net, Received};
 use crate::contract::Failure;
 
 pub(crate) mod os;
+mod sim;
 
 /// A network that the suite can be run on: core's [`Net`], and what the suite needs beside it.
 ///

@@ -10,6 +10,8 @@ extern crate alloc;
 pub mod contract;
 #[cfg(feature = "std")]
 pub mod facts;
+#[cfg(feature = "alloc")]
+pub mod faults;
 #[cfg(feature = "std")]
 pub mod ground;
 #[cfg(feature = "std")]

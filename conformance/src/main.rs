@@ -4,14 +4,15 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use stheno_conformance::{Backing, Suite};
+use stheno_conformance::sim::{Sim, Watch};
+use stheno_conformance::{Backing, Need, Suite};
 
 const HELP: &str = "\
 Runs scenarios and contract cases on Stheno's backends and prints a matrix.
 
 Usage: stheno-conformance [--backend NAME]... [--scenarios DIR] [--list] [--show] [FILTER]
 
-  --backend NAME    run on this backend: select, poll or epoll; may be given more than once (default: all)
+  --backend NAME    run on this backend: select, poll, epoll or sim; may be given more than once (default: all)
   --scenarios DIR   run the .scn files of this folder instead of the project's own cases
   --list            name the cases and what they are about, and run nothing
   --show            print the transcript of each scenario as it was told on each backend, and judge nothing
@@ -122,6 +123,9 @@ fn all_backings() -> Vec<Backing> {
         Backing::of::<stheno::Poll>("poll"),
         #[cfg(any(target_os = "linux", target_os = "android"))]
         Backing::of::<stheno::Epoll>("epoll"),
+        Backing::on::<Sim, Watch>("sim")
+            .without(Need::TwoLoops, "a simulated network is one loop's own")
+            .without(Need::Waker, "no other thread can reach a simulated network"),
     ]
 }
 

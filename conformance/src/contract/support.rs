@@ -267,7 +267,8 @@ impl<G: Ground, B: Backend<G> + Open> Stage<G, B> {
     pub(super) fn rests(&mut self, time: Duration, most_waits: usize) -> Verdict {
         let (lines, before, began) = (self.log.lines().len(), self.events.backend().waits, self.net().clock());
         let waits = |stage: &Self| stage.events.backend().waits - before;
-        while let Some(left) = time.checked_sub(self.elapsed(began))
+        // A simulated clock may come to stand at the very end of it.
+        while let Some(left) = time.checked_sub(self.elapsed(began)).filter(|left| !left.is_zero())
             && waits(self) <= most_waits
         {
             hold(!self.events.is_empty(), || "expected the channels to stay, none is left".into())?;
