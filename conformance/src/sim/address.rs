@@ -109,16 +109,17 @@ impl TryFrom<&alloc::string::String> for Address {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn every_port_is_written_and_read() {
         for port in 0..=u16::MAX {
             let at = Address::new(port);
             assert_eq!(at.to_string().parse(), Ok(at));
-            assert_eq!(at.blame(Error::new(ErrorKind::Other, "no")).to_string(), format!("{at}: no"));
+            assert_eq!(at.blame(Error::new(ErrorKind::Other, "no")).to_string(), alloc::format!("{at}: no"));
         }
     }
 
@@ -130,7 +131,7 @@ mod tests {
         }
         for text in ["sim:", "sim:+1", "sim:-1", "sim:65536", "sim:1 ", "sim:sim:1"] {
             let why = text.parse::<Address>().unwrap_err();
-            let said = format!("parse address {text}: the port is not a number from 0 to 65535");
+            let said = alloc::format!("parse address {text}: the port is not a number from 0 to 65535");
             assert_eq!((why.kind(), why.to_string()), (ErrorKind::Invalid, said));
         }
     }
