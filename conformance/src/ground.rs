@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::time::Duration;
 
+use stheno::waker::{Bell, Ring};
 use stheno::{Half, Instant, Net, Received};
 
 use crate::contract::Failure;
@@ -127,6 +129,11 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + 'static> + Sized + 
     fn close_behind(&mut self, socket: Self::Socket) -> Result<ManuallyDrop<Self::Socket>, Failure> {
         let _ = socket;
         Err(unsupported("closing behind the backend's back"))
+    }
+
+    /// Something for threads to ring, and the socket that becomes readable when they do. ([`Need::Waker`])
+    fn bell(&mut self) -> Result<(Arc<Bell<dyn Ring>>, Self::Socket), Failure> {
+        Err(unsupported("a bell"))
     }
 
     /// From now on there is not one more socket to be had. ([`Need::Shortage`])

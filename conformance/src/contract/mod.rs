@@ -10,10 +10,8 @@ use crate::matrix::Cell;
 
 mod clauses;
 mod divergences;
-mod os_clauses;
-mod os_divergences;
-mod os_states;
-// mod rules;
+mod os;
+mod rules;
 mod states;
 mod support;
 pub(crate) mod system;
@@ -65,11 +63,17 @@ impl Case {
 
 /// Every contract case that can be asked over any network, for this one and this backend.
 pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
-    [states::cases::<G, B>(), divergences::cases::<G, B>(), clauses::cases::<G, B>(), time::cases::<G, B>()].concat()
+    [
+        states::cases::<G, B>(),
+        divergences::cases::<G, B>(),
+        clauses::cases::<G, B>(),
+        time::cases::<G, B>(),
+        rules::cases::<G, B>(),
+    ]
+    .concat()
 }
 
 /// Every contract case about what only an operating system has.
 pub fn os_cases<B: Backend<Os> + Open>() -> Vec<Case> {
-    let all = [os_states::cases::<B>(), os_divergences::cases::<B>(), os_clauses::cases::<B>()].concat();
-    all.into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
+    os::cases::<B>()
 }

@@ -6,13 +6,14 @@ use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, sockopt};
-use stheno::{Address, Half, Instant, Net, Os, Received, Socket};
+use stheno::waker::{Bell, Ring};
+use stheno::{Address, Half, Instant, Net, Os, Received, Socket, Sound};
 
 use super::{Family, Ground, Sign};
 use crate::contract::Failure;
@@ -199,6 +200,12 @@ impl Ground for Os {
     fn close_behind(&mut self, socket: Socket) -> Result<ManuallyDrop<Socket>, Failure> {
         nix::unistd::close(socket.as_raw_fd())?;
         Ok(ManuallyDrop::new(socket))
+    }
+
+    fn bell(&mut self) -> Result<(Arc<Bell<dyn Ring>>, Socket), Failure> {
+        let sound = Sound::new()?;
+        let socket = sound.socket()?;
+        Ok((Arc::new(Bell::new(sound)), socket))
     }
 
     fn shortage(&mut self) -> Result<Shortage, Failure> {

@@ -5,9 +5,9 @@ use std::os::unix::net::UnixStream;
 
 use stheno::{Backend, Interest, Key, Open, Os, Readiness, Socket};
 
-use super::support::{A_WHILE, R, Stage, W, Watch, hold, same};
-use super::system::Hole;
-use super::{Case, Failure, Verdict};
+use super::super::support::{A_WHILE, R, Stage, W, Watch, hold, same};
+use super::super::system::Hole;
+use super::super::{Case, Failure, Verdict};
 use crate::ground::Ground;
 use crate::ground::os::Peer;
 

@@ -9,9 +9,9 @@ use std::os::unix::net::UnixStream;
 use rustix::net::sockopt;
 use stheno::{Backend, Net, Open, Os, Socket};
 
-use super::states::{Made, check, closed, made};
-use super::system::high;
-use super::{Case, Failure, Verdict};
+use super::super::states::{Made, check, closed, made};
+use super::super::system::high;
+use super::super::{Case, Failure, Verdict};
 use crate::ground::{Ground, Sign};
 
 /// The letters are those of the other states.

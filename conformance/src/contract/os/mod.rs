@@ -1,0 +1,23 @@
+//! What only an operating system has: descriptors, their numbers and flags, pipes, and the Unix family.
+
+mod clauses;
+mod divergences;
+mod net;
+mod rules;
+mod states;
+
+use stheno::{Backend, Open, Os};
+
+use super::Case;
+use crate::ground::Need;
+
+pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
+    let all = [
+        states::cases::<B>(),
+        divergences::cases::<B>(),
+        clauses::cases::<B>(),
+        rules::cases::<B>(),
+        net::cases::<B>(),
+    ];
+    all.concat().into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
+}

@@ -1,0 +1,110 @@
+//! Rule 2: at most one close, and nothing after it.
+
+use stheno::{Backend, Error, ErrorKind, Half, Open};
+
+use super::super::support::{Stage, hold, same};
+use super::super::{Case, Failure, Verdict};
+use crate::ground::{Ground, Need, Sign};
+
+pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
+    let case = Case::new;
+    vec![
+        case("closing-in-a-handler-ends-the-firing", "rules 1 and 2", closed_in_a_handler::<G, B>),
+        case("closing-in-a-handler-ends-the-firing-of-a-hang-up", "rules 1 and 2", closed_in_a_handler_hung_up::<G, B>)
+            .needing(&[Need::LocalPairs]),
+        case("a-close-in-handle-connect-is-the-last-word", "rule 2", closed_in_connect::<G, B>),
+        case("a-close-in-handle-error-is-the-last-word", "rule 2", closed_in_error::<G, B>),
+        case("a-reset-is-one-close", "rule 2", one_close_for_a_reset::<G, B>).needing(&[Need::Resets]),
+        case("a-half-closed-peer-is-one-close", "rule 2", one_close_for_an_end::<G, B>).needing(&[Need::HalfClose]),
+    ]
+}
+
+fn closed_in_a_handler<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    closed_in_one_of::<G, B>(G::pair, Sign::End)
+}
+
+fn closed_in_a_handler_hung_up<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    closed_in_one_of::<G, B>(G::local_pair, Sign::HungUp)
+}
+
+fn closed_in_one_of<G: Ground, B: Backend<G> + Open>(
+    pair: fn(&mut G) -> Result<(G::Socket, G::Peer), Failure>,
+    over: Sign,
+) -> Verdict {
+    for (readable, expected) in [(true, "A: read ab"), (false, "A: write")] {
+        let mut stage = Stage::<G, B>::new()?;
+        let net = stage.net();
+        let (ours, mut theirs) = pair(net)?;
+        net.say(&mut theirs, b"ab")?;
+        net.reached(&ours, &[Sign::Data])?;
+        net.hang_up(theirs);
+        net.reached(&ours, &[over])?;
+        let actor =
+            stage.actor("A").but(|ways| (ways.readable, ways.writable) = (readable, true)).on(|_, _, channel| {
+                channel.close();
+                channel.close();
+                Ok(())
+            });
+        let key = stage.events.add(ours, actor)?;
+        stage.tells(&[expected])?;
+        hold(stage.events.is_empty() && stage.events.channel(key).is_err(), || "the channel is still there".into())?;
+        same("closing it again", stage.events.close(key).map_err(|why| why.kind()), Err(ErrorKind::Stale))?;
+    }
+    Ok(())
+}
+
+fn closed_in_connect<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let host = stage.net().host()?;
+    let at = stage.net().address(&host)?;
+    let actor = stage.actor("C").but(|ways| ways.writable = true).on(|_, _, channel| {
+        channel.close();
+        Ok(())
+    });
+    stage.events.connect(at, actor)?;
+    stage.tells(&["C: connect"])?;
+    hold(stage.events.is_empty(), || "the channel is still there".into())
+}
+
+fn closed_in_error<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let actor = stage.actor("A").on(|event, _, channel| {
+        if event == "error" {
+            channel.close();
+            return Ok(());
+        }
+        Err(Error::user("asked to fail", 0))
+    });
+    let (_, mut theirs) = stage.pair(actor)?;
+    stage.net().say(&mut theirs, b"ab")?;
+    stage.tells(&["A: read ab", "A: error handler"])?;
+    hold(stage.events.is_empty(), || "the channel is still there".into())
+}
+
+fn one_close_for_a_reset<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    for writable in [false, true] {
+        let mut stage = Stage::<G, B>::new()?;
+        let net = stage.net();
+        let (ours, theirs) = net.pair()?;
+        net.reset(theirs)?;
+        net.reached(&ours, &[Sign::HungUp, Sign::Error])?;
+        stage.events.add(ours, stage.actor("A").but(|ways| ways.writable = writable))?;
+        stage.tells(&["A: close ECONNRESET"])?;
+        hold(stage.events.is_empty(), || "the channel is still there".into())?;
+    }
+    Ok(())
+}
+
+fn one_close_for_an_end<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    for writable in [false, true] {
+        let mut stage = Stage::<G, B>::new()?;
+        let net = stage.net();
+        let (ours, mut theirs) = net.pair()?;
+        net.half_close(&mut theirs, Half::Write)?;
+        net.reached(&ours, &[Sign::End])?;
+        stage.events.add(ours, stage.actor("A").but(|ways| ways.writable = writable))?;
+        stage.tells(&["A: close end"])?;
+        hold(stage.events.is_empty(), || "the channel is still there".into())?;
+    }
+    Ok(())
+}
