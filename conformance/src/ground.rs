@@ -22,7 +22,7 @@ mod sim;
 /// What a network does not have ([`Need`]) is declared where it is made a column
 /// ([`Backing::without`](crate::Backing::without)); what is only used by cases that need it may then say that it is not
 /// supported, which is what the defaults here do.
-pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + 'static> + Sized + 'static {
+pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static> + Sized + 'static {
     /// A far end: a plain socket, in nobody's loop.
     type Peer: 'static;
     /// What keeps the network short of sockets.

@@ -10,6 +10,8 @@ use crate::matrix::Cell;
 
 mod clauses;
 mod divergences;
+mod far_end;
+mod net;
 mod os;
 mod rules;
 mod states;
@@ -69,6 +71,7 @@ pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         clauses::cases::<G, B>(),
         time::cases::<G, B>(),
         rules::cases::<G, B>(),
+        net::cases::<G, B>(),
     ]
     .concat()
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use stheno::storage::Array;
 use stheno::{Backend, ErrorKind, EventLoop, Open, Outbox, Slot};
 
+use super::super::far_end::hear_all;
 use super::super::support::{A_WHILE, Actor, Counted, Log, PATIENCE, Stage, hold, same};
 use super::super::{Case, Verdict};
-use super::hear_all;
 use crate::ground::{Family, Ground};
 
 pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {

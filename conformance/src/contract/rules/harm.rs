@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stheno::{Backend, Error, ErrorKind, Net, Open};
+use stheno::{Backend, Error, ErrorKind, Open};
 
 use super::super::support::{A_WHILE, Defaults, Stage, Ways, fresh_loop, hold, same};
 use super::super::{Case, Failure, Verdict};

@@ -1,6 +1,6 @@
 //! Rule 3: nothing is lost.
 
-use stheno::{Backend, ErrorKind, Half, Net, Open};
+use stheno::{Backend, ErrorKind, Half, Open};
 
 use super::super::support::{Stage, same};
 use super::super::{Case, Verdict};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use stheno::{Backend, Half, Kind, Open};
 
+use super::super::far_end::hear_all;
 use super::super::support::{A_WHILE, Defaults, PATIENCE, Stage, fresh_loop, hold, same};
 use super::super::{Case, Verdict};
-use super::hear_all;
 use crate::ground::{Family, Ground, Need, Sign};
 
 pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
