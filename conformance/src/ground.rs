@@ -132,7 +132,7 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static
     }
 
     /// Something for threads to ring, and the socket that becomes readable when they do. ([`Need::Waker`])
-    fn bell(&mut self) -> Result<(Arc<Bell<dyn Ring>>, Self::Socket), Failure> {
+    fn bell(&mut self) -> Result<(SharedBell, Self::Socket), Failure> {
         Err(unsupported("a bell"))
     }
 
@@ -151,6 +151,9 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static
         Ok(())
     }
 }
+
+/// A bell that threads share.
+pub type SharedBell = Arc<Bell<dyn Ring>>;
 
 /// What a case needs that not every network or backend has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, Shutdown, sockopt};
-use stheno::waker::{Bell, Ring};
+use stheno::waker::Bell;
 use stheno::{Address, Half, Instant, Net, Os, Received, Socket, Sound};
 
-use super::{Family, Ground, Sign};
+use super::{Family, Ground, SharedBell, Sign};
 use crate::contract::Failure;
 use crate::contract::system::{Limit, Shortage};
 
@@ -202,7 +202,7 @@ impl Ground for Os {
         Ok(ManuallyDrop::new(socket))
     }
 
-    fn bell(&mut self) -> Result<(Arc<Bell<dyn Ring>>, Socket), Failure> {
+    fn bell(&mut self) -> Result<(SharedBell, Socket), Failure> {
         let sound = Sound::new()?;
         let socket = sound.socket()?;
         Ok((Arc::new(Bell::new(sound)), socket))

@@ -1,6 +1,6 @@
 //! Rule 2: at most one close, and nothing after it.
 
-use stheno::{Backend, Error, ErrorKind, Half, Open};
+use stheno::{Backend, Error, ErrorKind, Half, Net, Open};
 
 use super::super::support::{Stage, hold, same};
 use super::super::{Case, Failure, Verdict};
@@ -27,10 +27,9 @@ fn closed_in_a_handler_hung_up<G: Ground, B: Backend<G> + Open>() -> Verdict {
     closed_in_one_of::<G, B>(G::local_pair, Sign::HungUp)
 }
 
-fn closed_in_one_of<G: Ground, B: Backend<G> + Open>(
-    pair: fn(&mut G) -> Result<(G::Socket, G::Peer), Failure>,
-    over: Sign,
-) -> Verdict {
+type Pair<G> = Result<(<G as Net>::Socket, <G as Ground>::Peer), Failure>;
+
+fn closed_in_one_of<G: Ground, B: Backend<G> + Open>(pair: fn(&mut G) -> Pair<G>, over: Sign) -> Verdict {
     for (readable, expected) in [(true, "A: read ab"), (false, "A: write")] {
         let mut stage = Stage::<G, B>::new()?;
         let net = stage.net();
