@@ -2,22 +2,13 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stheno::Socket;
 
 use super::{Failure, Verdict};
-
-/// Takes everything that waits in a socket, without the loop or the backend.
-pub(super) fn drain(socket: impl AsFd) -> usize {
-    let (mut all, mut some) = (0, [0; 4096]);
-    while let Ok(n @ 1..) = rustix::io::read(&socket, &mut some[..]) {
-        all += n;
-    }
-    all
-}
 
 /// The same thing under a number from `least` on, which is nobody else's in this process.
 pub(super) fn high(socket: &Socket, least: i32) -> Result<Socket, Failure> {
