@@ -4,9 +4,9 @@ mod memory;
 
 use std::time::Duration;
 
-use actor::{Log, events};
+use actor::{Actor, Log, events};
 use memory::{HANG, Memory, Table, Watch, pair};
-use stheno_core::{Dispatcher, EventLoop, Interest, Slot};
+use stheno_core::{Dispatcher, EventLoop, Half, Interest, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
@@ -104,6 +104,31 @@ fn priority_alone_is_parked_on_a_hangup() {
     events.settle();
     assert_eq!(events.net().interest(key), Some(Interest::ALL), "its interest changed");
 }
+
+/// Nobody handles what can be read; with both halves shut there is nothing to handle, and the end is told.
+#[test]
+fn what_nobody_handled_does_not_hide_the_end() {
+    let (mut events, log) = (actor::events(), Log::default());
+    let (socket, far) = events.net_mut().connection();
+    let reader = log.actor("a").on(|event, channel| match event {
+        actor::Event::Read => Some(Unwritten.handle_read(channel)),
+        _ => None,
+    });
+    let key = events.add(socket, reader).unwrap();
+    events.net_mut().say(far, b"unread");
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["a read"]);
+    let (_, mut io) = events.channel(key).unwrap();
+    io.shutdown(Half::Read).unwrap();
+    io.shutdown(Half::Write).unwrap();
+    events.net_mut().hang_up(far);
+    events.run().unwrap();
+    log.tells(["a close: end of stream"]);
+}
+
+/// What handlers are unless they are written.
+struct Unwritten;
+impl Dispatcher<Memory, Actor> for Unwritten {}
 
 #[test]
 fn a_slots_next_channel_is_not_muted() {

@@ -7,7 +7,7 @@ use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
 use crate::slot::{Flags, NIL, Slot};
-use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, State, Storage};
+use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
 const REST: Duration = Duration::from_millis(100);
@@ -82,8 +82,9 @@ where
         };
         let (true, Some(socket)) = (own.state.is_live(), &own.socket) else { return Ok(()) };
         let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
-        // Rule 6: what nobody handled is not wanted until the predicate has said no in between.
-        let muted = own.muted() & asked;
+        // Rule 6: what nobody handled is not wanted until the predicate has said no in between. With both halves shut there
+        // is nothing to handle, and the end is awaited all the same.
+        let muted = if own.state == State::Open(Shut::Both) { Interest::NONE } else { own.muted() & asked };
         let wanted = if own.flags.intersects(Flags::RESTING) || own.state == State::Draining {
             Interest::NONE
         } else {
