@@ -1,10 +1,12 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std conformance load strace
+.PHONY: help run test fmt clippy doc unit no-std conformance explore load strace
 
 CARGO ?= cargo
 BACKEND ?=
 PORT ?= 7007
+DEPTH ?= 4
+DARING ?= 2
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +48,9 @@ unit: ## unit tests, documentation tests, and the examples with real clients
 
 conformance: ## scenarios and contract cases on every backend, or on one (BACKEND=poll)
 	$(CARGO) run --quiet --package stheno-conformance -- $(if $(BACKEND),--backend $(BACKEND))
+
+explore: ## every state of one channel, and every history of several (DEPTH=4 events, DARING=2 departures)
+	DEPTH=$(DEPTH) DARING=$(DARING) $(CARGO) test --package stheno-core --test explore -- --nocapture --test-threads 1
 
 load: ## ten thousand clients at once, on every backend, every byte checked
 	$(CARGO) build --release --example echo

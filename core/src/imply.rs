@@ -6,6 +6,8 @@
 //!
 //! The rules of the design that stand here: order (1), at most one close (2), nothing is lost (3), connect is always told
 //! (5), silence is free (6), one bad channel harms itself alone (7).
+//!
+//! The machine that they make of a channel, loop and all, is explored to its fixpoint by `make explore`: NUMBERS
 
 use core::fmt;
 

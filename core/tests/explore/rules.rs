@@ -3,7 +3,8 @@
 
 use stheno_core::{ErrorKind, Half, Interest, Readiness, Shut, State};
 
-use crate::model::{ACCEPTS, Model, Reported};
+use crate::judge::{ACCEPTS, Reported};
+use crate::model::Model;
 use crate::notes::{Deed, End, Event, Note, Op, Outcome, Why};
 
 pub fn hold(before: &Model, notes: &[Note], after: &Model, reported: Reported) {

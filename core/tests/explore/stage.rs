@@ -30,8 +30,8 @@ pub struct Stage {
     pub open: [Cell<bool>; 4],
     /// While the curtain is down all goes well, and nothing is written down.
     pub curtain: Cell<bool>,
-    /// A peer that sent more than a turn can read.
-    pub flood: Cell<bool>,
+    /// What a peer that has gone left: more than a turn reads, or nothing.
+    pub left: Cell<Option<bool>>,
 }
 
 /// All that is armed comes due this much later: deadlines are set to it, and listeners rest as long.
@@ -142,11 +142,11 @@ impl Net for Scripted {
     fn recv(&mut self, socket: &mut Socket, into: &mut [u8]) -> Result<Received> {
         let stage = self.on(socket);
         into[0] = 1;
-        if stage.flood.get() {
-            stage.note(Note::Io(Op::Recv, Outcome::Ok));
-            return Ok(Received::Data(1));
+        if let Some(more) = stage.left.get() {
+            stage.note(Note::Io(Op::Recv, if more { Outcome::Ok } else { Outcome::Nothing }));
+            return Ok(if more { Received::Data(1) } else { Received::WouldBlock });
         }
-        match stage.outcome(Op::Recv, [Outcome::Nothing, Outcome::Ok, Outcome::End, gone(104), OTHER, LACK]) {
+        match stage.outcome(Op::Recv, [Outcome::Ok, Outcome::Nothing, Outcome::End, gone(104), OTHER, LACK]) {
             Outcome::Err(why) => Err(error(why)),
             Outcome::Ok => Ok(Received::Data(1)),
             Outcome::End => Ok(Received::End),

@@ -18,6 +18,15 @@ struct Unwritten;
 
 impl Dispatcher<Scripted, Subject> for Unwritten {}
 
+/// How a handler goes about it.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Receives, once; whether there is anything is known.
+    Left(bool),
+    Own,
+    Unwritten,
+}
+
 /// What a handler can do beside its own I/O.
 const DEEDS: u8 = 14;
 
@@ -31,20 +40,32 @@ impl Subject {
     ) -> Result<()> {
         assert!(!self.bystander, "a bystander was told {event:?}");
         self.stage.note(Note::Told(event));
-        let floods = event == Event::Read && channel.state() == State::Draining;
-        let returned = match self.stage.choose(if floods { 3 } else { 2 }) {
-            0 => own(self, channel).and_then(|()| self.deed(channel)),
-            1 => {
+        let way = if event == Event::Read && channel.state() == State::Draining {
+            self.what_is_left()
+        } else {
+            [Way::Own, Way::Unwritten][usize::from(self.stage.choose(2))]
+        };
+        let returned = match way {
+            Way::Left(left) => {
+                self.stage.left.set(Some(left));
+                own(self, channel)
+            }
+            Way::Own => own(self, channel).and_then(|()| self.deed(channel)),
+            Way::Unwritten => {
                 self.stage.note(Note::Did(Deed::LeaveIt));
                 unwritten(&mut Unwritten, channel)
-            }
-            _ => {
-                self.stage.flood.set(true);
-                own(self, channel)
             }
         };
         self.stage.note(Note::Returned(returned.err().map(Into::into)));
         returned
+    }
+
+    /// A peer that has gone left more than a turn reads, or nothing; or the handler does something of its own.
+    fn what_is_left(&self) -> Way {
+        if self.stage.left.get().is_some() {
+            return Way::Left(true);
+        }
+        [Way::Left(true), Way::Left(false), Way::Own, Way::Unwritten][usize::from(self.stage.choose(4))]
     }
 
     /// An error is passed on, or swallowed.
@@ -57,9 +78,6 @@ impl Subject {
 
     fn deed(&self, channel: &mut Chan<'_>) -> Result<()> {
         let did = |deed| self.stage.note(Note::Did(deed));
-        if self.stage.flood.get() {
-            return Ok(());
-        }
         match self.stage.choose(DEEDS) {
             1 => close(&self.stage, channel),
             2 => return Err(Error::user("oops", 1)),
@@ -147,7 +165,7 @@ impl Dispatcher<Scripted> for Subject {
     }
     fn handle_error(&mut self, error: Error, channel: &mut Chan<'_>) -> Result<()> {
         let unwritten = |unwritten: &mut Unwritten, channel: &mut Chan<'_>| unwritten.handle_error(error, channel);
-        let refuses = |this: &Self, _: &mut Chan<'_>| if this.stage.choose(2) == 0 { Err(error) } else { Ok(()) };
+        let refuses = |this: &Self, _: &mut Chan<'_>| if this.stage.choose(2) == 1 { Err(error) } else { Ok(()) };
         self.told(Event::Error(error.into()), channel, unwritten, refuses)
     }
 }
