@@ -39,7 +39,7 @@ pub struct Judge<'n> {
     pub send_broke: bool,
     pub received: bool,
     /// A listener lacks what only the system can give back.
-    starved: bool,
+    pub starved: bool,
 }
 
 impl<'n> Judge<'n> {
@@ -296,7 +296,7 @@ impl<'n> Judge<'n> {
     }
 
     /// Rule 2: what the I/O found implies close, whatever the handler made of it; rule 3: not before all is read.
-    fn conclude(&mut self) -> bool {
+    pub fn conclude(&mut self) -> bool {
         let (ended, receive_broke, send_broke) = (
             std::mem::take(&mut self.ended),
             std::mem::take(&mut self.receive_broke),
@@ -322,7 +322,7 @@ impl<'n> Judge<'n> {
     }
 
     /// Rule 3: reads until nothing comes, and closes.
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         let why = Why { kind: ErrorKind::Disconnected, code: self.model.broken };
         for _ in 0..READS {
             if !self.wants(Half::Read) {
@@ -340,7 +340,7 @@ impl<'n> Judge<'n> {
 
     /// Rule 7: an error is told to the channel; if it does not take it upon itself, or it is the end in any case, it is
     /// closed. Says whether it goes on.
-    fn error(&mut self, why: Why, fatal: bool) -> bool {
+    pub fn error(&mut self, why: Why, fatal: bool) -> bool {
         self.expect(Note::Told(Event::Error(why)));
         self.busy = true;
         let left = self.peek() == Some(Note::Did(Deed::LeaveIt));
@@ -366,64 +366,6 @@ impl<'n> Judge<'n> {
             self.busy = true;
             self.expect(Note::Told(Event::Close(end)));
             self.returned();
-        }
-    }
-
-    /// The end of a turn: what was found out, the interest, and the close.
-    fn settle(&mut self) {
-        if !std::mem::take(&mut self.dirty) {
-            return;
-        }
-        if self.model.is_live() {
-            self.conclude();
-        }
-        if self.model.state == State::Draining {
-            self.drain();
-        }
-        if self.model.is_live() {
-            self.settle_interest();
-        }
-        self.dirty = self.model.state == State::Draining;
-        if self.model.state == State::Closing {
-            if !self.model.watched.is_empty() {
-                let Note::Deregistered(_) = self.next() else { panic!("B1: deregistered before it is closed") };
-                self.model.watched = Interest::NONE;
-            }
-            self.expect(Note::Closed);
-            self.model.state = State::Closed;
-            (self.model.deadline, self.model.resting) = (false, false);
-        }
-        // Then time must pass.
-        self.model.resumes |= std::mem::take(&mut self.starved) && self.model.resting;
-        self.model.filed = self.model.deadline || self.model.filed && self.model.is_live();
-        self.peek();
-        self.asked.clear();
-    }
-
-    fn settle_interest(&mut self) {
-        let model = &mut self.model;
-        let wish = model.wish();
-        // Rule 6: until the predicate has said no in between. The end of whom nobody can read is not an event that anyone
-        // failed to handle.
-        model.unhandled = if model.state == State::Open(Shut::Both) { Interest::NONE } else { model.unhandled & wish };
-        let wanted = if model.resting { Interest::NONE } else { wish - model.unhandled };
-        model.parked = model.parked.filter(|parked| *parked == wanted && !wanted.is_empty());
-        let target = if model.parked.is_some() { Interest::NONE } else { wanted };
-        let before = model.watched;
-        if target == before {
-            return;
-        }
-        let taken = match (before.is_empty(), target.is_empty()) {
-            (true, _) => [Note::Registered(target, true), Note::Registered(target, false)],
-            (false, false) => [Note::Reregistered(target, true), Note::Reregistered(target, false)],
-            (false, true) => [Note::Deregistered(true), Note::Deregistered(false)],
-        };
-        let note = self.next();
-        assert!(taken.contains(&note), "{note:?} instead of {:?}", taken[0]);
-        if note == taken[0] {
-            self.model.watched = target;
-        } else {
-            self.error(Why { kind: ErrorKind::Full, code: 28 }, true);
         }
     }
 }
