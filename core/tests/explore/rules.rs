@@ -233,3 +233,37 @@ fn reported(readiness: Readiness, interest: Interest) -> Readiness {
     }
     reported
 }
+
+/// Each rule finds the story that breaks it.
+#[test]
+fn the_rules_bite() {
+    let why = |kind| Why { kind, code: 1 };
+    let lost = Outcome::Err(why(ErrorKind::Disconnected));
+    let may = |half| Note::Asked(half, true);
+    let done = Note::Returned(None);
+    let read = [may(Half::Read), Note::Told(Event::Read), done];
+    let write = [may(Half::Write), Note::Told(Event::Write), done];
+    let close = |end| [Note::Told(Event::Close(end)), done, Note::Deregistered(true), Note::Closed];
+    let gone = close(End::Disconnected(why(ErrorKind::Disconnected)));
+    let stories = [
+        ("rule 1: Read came too late", State::OPEN, [&write[..], &read].concat()),
+        ("rule 1: Told(Read) is not wanted", State::OPEN, read[1..].to_vec()),
+        ("rule 2: Error", State::OPEN, [&gone[..], &[Note::Told(Event::Error(why(ErrorKind::User))), done]].concat()),
+        ("rule 3", State::OPEN, [&write[..2], &[Note::Io(Op::Send, lost), done], &gone].concat()),
+        ("rule 5", State::Connecting, vec![Note::Waited(None), Note::Told(Event::Connect), done]),
+        ("rule 6: the loop spins", State::OPEN, vec![Note::Waited(None)]),
+        ("rule 6: one turn waited", State::OPEN, vec![Note::Waited(None), Note::Waited(None)]),
+        ("rule 7", State::OPEN, [&read[..2], &[Note::Returned(Some(why(ErrorKind::User)))]].concat()),
+        ("rule 8", State::OPEN, read.repeat(60)),
+    ];
+    for (rule, state, notes) in stories {
+        let before = Model::new(state, false);
+        let closed = notes.contains(&Note::Closed);
+        let after = if closed { Model::new(State::Closed, false) } else { before.clone() };
+        let reported = Reported::Readiness(Readiness::READABLE);
+        let broken = std::panic::catch_unwind(|| hold(&before, &notes, &after, reported)).expect_err(rule);
+        let plain = broken.downcast_ref::<&str>().copied();
+        let told = plain.or(broken.downcast_ref::<String>().map(String::as_str)).expect("a rule says what broke it");
+        assert!(told.contains(rule), "{told} instead of {rule}");
+    }
+}
