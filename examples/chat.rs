@@ -31,7 +31,11 @@ impl Dispatcher<Os> for Room {
     fn handle_accepted(&mut self, guest: &mut Guest<Os>, door: &mut Channel<'_, Os, Self>) -> Result<()> {
         let key = door.adopt(guest, Self::Guest(Box::default()))?;
         let (Self::Guest(member), mut io) = door.neighbour(key)? else { return Ok(()) };
-        member.told.send(&mut io, b"Welcome. What is your name?\n")
+        if member.told.send(&mut io, b"Welcome. What is your name?\n").is_err() {
+            // Whatever happened to the guest is none of the door's faults.
+            io.close();
+        }
+        Ok(())
     }
 
     fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
@@ -74,28 +78,34 @@ impl Member {
         if !self.name.is_empty() {
             tell_others(channel, &format!("{}: {line}\n", self.name));
         } else if !line.trim().is_empty() {
-            self.name = line.trim().chars().take(32).collect();
             self.told.send(channel, b"Whatever you type is heard by all.\n")?;
+            self.name = line.trim().chars().take(32).collect();
             tell_others(channel, &format!("* {} came\n", self.name));
         }
         Ok(())
     }
 }
 
-/// Says something to everyone else who has a name. Who has not read for so long that it does not fit is shown out.
+/// Says something to everyone else who has a name. Who has not read for so long that it does not fit is shown out, and so
+/// is whoever cannot be told for another reason: nobody hears half of what is said.
 fn tell_others(channel: &mut Channel<'_, Os, Room>, text: &str) {
-    let mut slow = Vec::new();
+    let mut gone = Vec::new();
     channel.for_each_neighbour(|other, io| match other {
         Room::Guest(member) if !member.name.is_empty() => {
-            if member.told.send(io, text.as_bytes()).is_err_and(|why| why.kind() == ErrorKind::Full) {
-                slow.push(std::mem::take(&mut member.name));
-                io.close();
+            match member.told.send(io, text.as_bytes()).map_err(|why| why.kind()) {
+                // A connection that broke is told to its own channel.
+                Ok(()) | Err(ErrorKind::Disconnected) => {}
+                Err(kind) => {
+                    let how = if kind == ErrorKind::Full { "was too slow" } else { "left" };
+                    gone.push(format!("* {} {how}\n", std::mem::take(&mut member.name)));
+                    io.close();
+                }
             }
             true
         }
         _ => false,
     });
-    slow.iter().for_each(|name| tell_others(channel, &format!("* {name} was too slow\n")));
+    gone.iter().for_each(|text| tell_others(channel, text));
 }
 
 fn main() -> std::process::ExitCode {
