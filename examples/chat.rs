@@ -6,7 +6,9 @@
 use std::io::{Write, stdout};
 use std::net::Ipv4Addr;
 
-use stheno::{Buffer, Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Os, Outbox, Reason, Result, waker};
+use stheno::{
+    AnyBackend, Buffer, Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Os, Outbox, Reason, Result, waker,
+};
 
 const HELP: &str = "A chat room, to be visited with nc.\n\nUsage: chat [PORT]   (default: 7007; 0 takes a free one)";
 
@@ -118,7 +120,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn serve(port: u16) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let mut events = EventLoop::<Room>::new()?;
+    let mut events = EventLoop::<Room, Os, AnyBackend>::new()?;
     let door = events.listen((Ipv4Addr::LOCALHOST, port), Room::Door)?;
     let waker = waker(&mut events)?;
     ctrlc::set_handler(move || waker.stop().unwrap_or_else(|why| eprintln!("cannot stop: {why}")))?;

@@ -6,7 +6,9 @@
 
 use std::io::{Write, stdout};
 
-use stheno::{Address, Channel, Dispatcher, Error, EventLoop, Guest, Key, Os, Outbox, Reason, Result, waker};
+use stheno::{
+    Address, AnyBackend, Channel, Dispatcher, Error, EventLoop, Guest, Key, Os, Outbox, Reason, Result, waker,
+};
 
 const HELP: &str = "Joins each caller with a connection of its own to a target.
 
@@ -110,7 +112,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn serve(at: &str, target: &str) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let mut events = EventLoop::<Proxy>::new()?;
+    let mut events = EventLoop::<Proxy, Os, AnyBackend>::new()?;
     let door = events.listen(at, Proxy::Door { target: target.parse()? })?;
     let waker = waker(&mut events)?;
     ctrlc::set_handler(move || waker.stop().unwrap_or_else(|why| eprintln!("cannot stop: {why}")))?;

@@ -113,11 +113,14 @@ fn servers_end_with_status_0_on_sigint_and_sigterm() {
 
 #[test]
 fn the_environment_chooses_the_backend() {
-    let mut command = Command::new(path_of("echo"));
-    let out = run(command.args(["--port", "0"]).env("STHENO_BACKEND", "kqueue"));
-    assert_eq!(out.status.code(), Some(1));
-    let said = String::from_utf8(out.stderr).unwrap();
-    assert!(said.contains("choose backend kqueue: no such backend here"), "{said}");
+    for (example, args) in
+        [("echo", &["--port", "0"][..]), ("chat", &["0"]), ("proxy", &["127.0.0.1:0", "127.0.0.1:1"])]
+    {
+        let out = run(Command::new(path_of(example)).args(args).env("STHENO_BACKEND", "kqueue"));
+        assert_eq!(out.status.code(), Some(1), "{example}");
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert!(said.contains("choose backend kqueue: no such backend here"), "{example}: {said}");
+    }
 }
 
 #[test]
