@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std conformance explore load strace
+.PHONY: help run test fmt clippy doc unit no-std conformance explore load strace inject
 
 CARGO ?= cargo
 BACKEND ?=
@@ -59,3 +59,6 @@ load: ## ten thousand clients at once, on every backend, every byte checked
 strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 	$(CARGO) build --release --example echo
 	$(CARGO) test --release --test system_calls -- --nocapture
+
+inject: ## whole sessions in which each system call fails in turn (needs strace; PLANS=200 SEED=1 for a sample)
+	$(CARGO) test --test inject -- --nocapture

@@ -26,6 +26,12 @@ pub fn path_of(example: &str) -> PathBuf {
     profile.join("examples").join(example)
 }
 
+/// The address that a program says it listens at: whole, or a port of this host.
+pub fn address_in(line: &str) -> Option<SocketAddr> {
+    let whole = line.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
+    whole.or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], line.split_whitespace().last()?.parse().ok()?))))
+}
+
 impl Program {
     /// Starts an example and waits until it says that it listens.
     #[track_caller]
@@ -43,11 +49,7 @@ impl Program {
         let mut line = String::new();
         stdout.read_line(&mut line).expect("its output is text");
         assert!(line.starts_with("listening"), "it said {line:?}");
-        let find = |word: &str| word.trim_end_matches(';').parse().ok();
-        let address = line.split_whitespace().find_map(find).unwrap_or_else(|| {
-            let port = line.split_whitespace().last().and_then(|word| word.parse().ok());
-            SocketAddr::from(([127, 0, 0, 1], port.expect("the line names a port")))
-        });
+        let address = address_in(&line).expect("the line names a port");
         Self { child, stdout, address }
     }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use stheno::{Backend, Interest, Open, Os, Readiness, Socket};
 
+use super::super::clauses::{crowd, reaches_all, refuses_twice};
 use super::super::support::{A_WHILE, P, PATIENCE, R, W, Watch, hold, same};
 use super::super::{Case, Failure, Verdict};
-use super::super::clauses::{crowd, reaches_all, refuses_twice};
 use crate::ground::Ground;
 
 pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
