@@ -2,7 +2,7 @@
 //!
 //! This is the one place that classifies (N2). Two operations know better than the table and say so where they stand:
 //! `connect`, for which "would block" is a failure, and `accept`, for which a caller's misfortune is none of the
-//! listener's.
+//! listener's, and what is forbidden now may be tried later.
 
 use rustix::io::Errno;
 use stheno_core::Error;

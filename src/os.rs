@@ -90,6 +90,7 @@ impl Net for Os {
             Ok((guest, from)) => Ok(Some((Socket::born(guest, Class::Stream), known(from)))),
             Err(Errno::AGAIN) => Ok(None),
             Err(errno) if socket.class() == Class::Stream && is_the_callers(errno) => Ok(None),
+            Err(errno @ (Errno::PERM | Errno::ACCESS)) => Err(forbidden(errno).on_descriptor(socket.as_raw_fd())),
             Err(errno) => Err(socket.broke(errno, "accept")),
         }
     }
@@ -279,6 +280,13 @@ fn known(address: Option<net::SocketAddrAny>) -> Address {
 fn no_room_to_connect(to: &Address) -> Error {
     let why = if to.as_inet().is_some() { "no local port is free" } else { "the listener's backlog is full" };
     Error::new(ErrorKind::Exhausted, why).with_code(Errno::AGAIN.raw_os_error()).doing("connect")
+}
+
+/// A rule of the system's (a firewall's, a security module's) forbids to accept. The caller stays in line and the listener
+/// is as good as before, so that it rests as it does for want of descriptors: to ask again at once would be to spin.
+fn forbidden(errno: Errno) -> Error {
+    let code = errno.raw_os_error();
+    Error::new(ErrorKind::Exhausted, describe(code)).with_code(code).doing("accept")
 }
 
 /// Whether `accept` tells of a caller that has gone, or of what happened to its connection. Linux hands on what it has

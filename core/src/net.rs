@@ -18,8 +18,8 @@
 //!   ended, also where it had ended at once; [`take_error`](Net::take_error) then says how.
 //! - **N7** [`take_error`](Net::take_error) gives a waiting error once, and takes it away. Descriptors that hold no
 //!   error say `None`.
-//! - **N8** [`accept`](Net::accept) says `None` where nobody waits or the caller has gone; lack of resources is
-//!   [`Exhausted`](crate::ErrorKind::Exhausted), and the caller stays in line.
+//! - **N8** [`accept`](Net::accept) says `None` where nobody waits or the caller has gone; lack of resources, or of
+//!   permission, is [`Exhausted`](crate::ErrorKind::Exhausted), and the caller stays in line.
 //! - **N9** Sockets come into the world non-blocking and closed on exec; an adopted one is made so.
 //! - **N10** [`close`](Net::close) cannot fail as far as the loop is concerned: the socket is gone afterwards. The loop
 //!   has deregistered it before (B1 of the [backend's contract](crate::backend)).
