@@ -21,6 +21,8 @@ const ERRORS: &[(&str, &[&str])] = &[
             "ETIMEDOUT",
             "EHOSTUNREACH",
             "ENETDOWN",
+            "EPERM",
+            "EACCES",
         ],
     ),
     ("bind", &["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOMEM"]),
@@ -217,7 +219,7 @@ pub fn all(program: &'static str, backend: &'static str, log: &Log) -> Vec<Plan>
                 // The second would be the message that says what failed.
                 _ if call == "write" => vec![first],
                 "EAGAIN" | "EINTR" => vec![first, first + 3],
-                "EMFILE" | "ENOBUFS" if call == "accept4" => vec![first, first + 1],
+                "EMFILE" | "ENOBUFS" | "EPERM" if call == "accept4" => vec![first, first + 1],
                 _ => vec![first],
             };
             let faults = lasts.into_iter().map(|last| vec![Fault { call, errno, first, last }]);
