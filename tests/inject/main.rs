@@ -2,18 +2,18 @@
 //! have it fail: every call that a program makes, with every error that it can return, at every place of the session.
 //!
 //! A plan is a system call, an error, and the first and last call that meet it; strace makes it come true. So that there
-//! is something to wait for room with, there are plans of two faults too: a send finds no room, and then another call fails. Whatever the
-//! plan, the program must go on serving, lose and leak nothing, and not spin; a connection that met a fatal error is
-//! closed, and no other. A plan that hits the program's start may end it, with a clear message.
+//! is something to wait for room with, there are plans of two faults too: a send finds no room, and then another call
+//! fails. Whatever the plan, the program must go on serving, lose and leak nothing, and not spin; a connection that met a
+//! fatal error is closed, and no other. A plan that hits the program's start may end it, with a clear message, and so may
+//! one that leaves it without the memory to wait.
 //!
-//! Three things strace cannot do honestly, and so there are no plans of them. A call whose error is injected is not made,
-//! so that a short send or receive would lie about what was transferred. `EINPROGRESS` of a connect that was not begun
-//! would never be followed by an end. And a `close` that fails does close on Linux, but one that is skipped does not: a
-//! plan for `close` leaves its descriptor open, which is allowed for.
+//! A call whose error is injected is not made. So there are no plans of short sends and receives, which would lie about
+//! what was transferred, nor of `EINPROGRESS`, which no end would follow; and while a `close` that fails does close on
+//! Linux, one that is skipped does not: a plan for `close` leaves its descriptor open, which is allowed for. The
+//! allocator's calls and the other thread's are left alone.
 //!
-//! Needs strace. Not part of `cargo test`: `make inject` runs it. `PLANS=200` takes so many at random
-//! (and those that failed once), `SEED=7` others,
-//! `PLAN=echo/epoll/sendto:EPIPE:3..3` that one alone.
+//! Needs strace. Not part of `cargo test`: `make inject` runs it. `PLANS=200` takes so many at random, and those that
+//! failed once; `SEED=7` takes others; `PLAN=echo/epoll/sendto:EPIPE:3..3` is that one alone.
 
 #[path = "../programs/mod.rs"]
 mod programs;
