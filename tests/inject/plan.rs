@@ -110,7 +110,10 @@ pub fn waits_of(backend: &str) -> &'static [&'static str] {
 pub const WAITS: &[&str] = &["epoll_pwait", "poll", "ppoll", "pselect6", "select"];
 
 /// Of a call that is made more often in a session, so many are taken, evenly spread.
-const MOST: usize = 24;
+pub const MOST: usize = 24;
+
+/// For a fault that does not pass.
+pub const FOR_EVER: usize = usize::MAX;
 
 /// What fails in a session of which program on which backend.
 #[derive(Clone, Debug)]
@@ -187,7 +190,8 @@ impl Fault {
 
     /// As strace is told.
     pub fn injection(&self) -> String {
-        format!("inject={}:error={}:when={}..{}", self.call, self.errno, self.first, self.last)
+        let last = if self.last == FOR_EVER { "+".into() } else { format!("..{}", self.last) };
+        format!("inject={}:error={}:when={}{last}", self.call, self.errno, self.first)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::plan::Plan;
+use crate::plan::{FOR_EVER, Fault, Plan};
 use crate::traced::{Log, PATIENCE, Traced};
 use crate::{chat, programs, streams};
 
@@ -67,6 +67,32 @@ impl Stage {
         plan: Option<&Plan>,
         whole: bool,
     ) -> Result<Report, String> {
+        let mut traced = self.launch(program, backend, plan, whole);
+        let session = Session { program, plan };
+        session.play(&mut traced).map_err(|why| {
+            let ended = traced.ended().map_or_else(String::new, |status| format!(" (it has ended: {status})"));
+            plan.map_or_else(|| why.clone(), |plan| format!("{plan}: {why}{ended}"))
+        })
+    }
+}
+
+impl Stage {
+    /// How often a program waits in half a second in which a caller stands in line whom it cannot accept.
+    pub fn waits_with_a_stuck_door(&self, program: &'static str, backend: &'static str, errno: &'static str) -> usize {
+        let fault = Fault { call: "accept4", errno, first: 1, last: FOR_EVER };
+        let mut traced = self.launch(program, backend, Some(&Plan { program, backend, faults: vec![fault] }), false);
+        let _caller = streams::dial(traced.address().unwrap().expect("it listens")).unwrap();
+        programs::until("the fault", || traced.log().faults() > 0);
+        let before = traced.log().waits();
+        std::thread::sleep(Duration::from_millis(500));
+        let waits = traced.log().waits() - before;
+        traced.terminate();
+        let (status, said) = traced.end().unwrap();
+        assert!(status.success(), "{program} on {backend} ended with {status}: {said}");
+        waits
+    }
+
+    fn launch(&self, program: &'static str, backend: &str, plan: Option<&Plan>, whole: bool) -> Traced {
         let log = self.logs.join(self.sessions.fetch_add(1, Ordering::Relaxed).to_string());
         let target = self.target.to_string();
         let args: &[&str] = match program {
@@ -75,12 +101,7 @@ impl Stage {
             _ => &["127.0.0.1:0", &target],
         };
         let path = self.programs.iter().find(|(name, _)| *name == program).map(|(_, path)| path.as_path());
-        let mut traced = Traced::launch(path.expect("it is one of them"), args, backend, log, plan, whole);
-        let session = Session { program, plan };
-        session.play(&mut traced).map_err(|why| {
-            let ended = traced.ended().map_or_else(String::new, |status| format!(" (it has ended: {status})"));
-            plan.map_or_else(|| why.clone(), |plan| format!("{plan}: {why}{ended}"))
-        })
+        Traced::launch(path.expect("it is one of them"), args, backend, log, plan, whole)
     }
 }
 
