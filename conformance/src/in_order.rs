@@ -48,6 +48,7 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
     fn wait(&mut self, net: &mut World<G>, timeout: Option<Duration>) -> Result<usize> {
         let found = self.below.wait(net, timeout)?;
         self.fired = std::iter::from_fn(|| self.below.next()).collect();
+        net.shared.hear(&self.fired);
         self.fired.sort_by_key(|fired| std::cmp::Reverse(net.shared.rank(fired.key)));
         net.shared.breaches.extend(self.breach(found));
         Ok(found)

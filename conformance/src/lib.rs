@@ -21,6 +21,10 @@ pub mod matrix;
 #[cfg(feature = "std")]
 mod probe;
 #[cfg(feature = "std")]
+pub mod report;
+#[cfg(feature = "std")]
+pub mod run;
+#[cfg(feature = "std")]
 pub mod scenario;
 pub mod sim;
 #[cfg(feature = "std")]
@@ -30,6 +34,8 @@ pub mod suite;
 #[cfg(feature = "std")]
 mod sum;
 #[cfg(feature = "std")]
+mod telling;
+#[cfg(feature = "std")]
 mod walk;
 
 #[cfg(feature = "std")]
@@ -37,10 +43,14 @@ pub use ground::{Ground, Need};
 #[cfg(feature = "std")]
 pub use probe::{Probe, Transcript, World};
 #[cfg(feature = "std")]
+pub use run::{Observer, Settings};
+#[cfg(feature = "std")]
 pub use scenario::Scenario;
 #[cfg(feature = "std")]
-pub use story::{agrees, tell};
+pub use story::{agrees, tell, witness};
 #[cfg(feature = "std")]
 pub use suite::{Backing, Suite};
+#[cfg(feature = "std")]
+pub use telling::{Telling, Wait};
 #[cfg(feature = "std")]
 pub use walk::walk;

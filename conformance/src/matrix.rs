@@ -1,8 +1,11 @@
 //! What came of a run: cases down, backends across.
 
-use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::suite::Backing;
+use crate::run::Settings;
+use crate::scenario::Scenario;
+use crate::telling::{Telling, Wait};
 
 /// What came of one case on one backend.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,25 +18,67 @@ pub enum Cell {
     Skipped(String),
 }
 
-impl Cell {
-    /// A failure that shows how two transcripts differ.
-    pub fn differs(expected: &[String], told: &[String]) -> Self {
-        Self::Failed(difference(expected, told))
+/// What there is to see of a story that did not come out right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// The steps, each with its line's number.
+    pub steps: Vec<String>,
+    /// The transcript that should have come: of several accepted ones, that which is nearest.
+    pub expected: Vec<String>,
+    /// The transcript that came.
+    pub told: Vec<String>,
+    /// What each wait reported, in the backend's own order.
+    pub waits: Vec<Wait>,
+}
+
+impl Evidence {
+    pub(crate) fn new(story: &Scenario, expected: &[String], telling: Telling) -> Self {
+        let steps = story.steps.iter().map(|step| {
+            let words = step.words.iter().map(String::as_str);
+            // What cannot be quoted is shown as it is.
+            let text = shlex::try_join(words).unwrap_or_else(|_| step.words.join(" "));
+            format!("{:3}  {text}", step.line)
+        });
+        let (told, waits) = (telling.transcript, telling.waits);
+        Self { steps: steps.collect(), expected: expected.to_vec(), told, waits }
+    }
+}
+
+/// One case on one backend, over all rounds of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// What came of it: a failure if any round failed, and then what the first of those said.
+    pub cell: Cell,
+    /// In how many rounds it was run to its end.
+    pub runs: usize,
+    /// In how many of these it failed.
+    pub failures: usize,
+    /// How long it took, all rounds together.
+    pub took: Duration,
+    /// What there is to see of the first failure, where it was a story that failed.
+    pub evidence: Option<Evidence>,
+}
+
+impl Outcome {
+    /// A case that was not run.
+    pub(crate) fn skipped(why: impl Into<String>) -> Self {
+        let cell = Cell::Skipped(why.into());
+        Self { cell, runs: 0, failures: 0, took: Duration::ZERO, evidence: None }
     }
 
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Passed => "ok",
-            Self::Failed(_) => "FAILED",
-            Self::Skipped(_) => "skipped",
+    /// Takes in one more round.
+    pub(crate) fn add(&mut self, cell: Cell, evidence: Option<Evidence>, took: Duration) {
+        self.took += took;
+        self.runs += usize::from(!matches!(cell, Cell::Skipped(_)));
+        self.failures += usize::from(matches!(cell, Cell::Failed(_)));
+        if !matches!(self.cell, Cell::Failed(_)) {
+            (self.cell, self.evidence) = (cell, evidence);
         }
     }
 
-    fn detail(&self) -> Option<&str> {
-        match self {
-            Self::Passed => None,
-            Self::Failed(why) | Self::Skipped(why) => Some(why),
-        }
+    /// Whether it failed in some rounds and passed in others.
+    pub fn is_flaky(&self) -> bool {
+        self.failures > 0 && self.failures < self.runs
     }
 }
 
@@ -42,127 +87,124 @@ impl Cell {
 pub struct Row {
     /// The case.
     pub name: String,
+    /// What it is about: the first comment of a story, the clauses of a contract case.
+    pub about: String,
     /// What came of it, backend by backend.
-    pub cells: Vec<Cell>,
+    pub outcomes: Vec<Outcome>,
 }
 
-impl Row {
-    pub(crate) fn new(name: String, backings: &[Backing]) -> Self {
-        Self { name, cells: vec![Cell::Skipped("not run".into()); backings.len()] }
-    }
-}
-
-/// What came of a run. Prints as a matrix, with the reasons below it and a closing line.
+/// What came of a run. Prints as plain text: a matrix, then what was skipped, what failed and how, and a closing line.
+///
+/// Other forms are in [`report`](crate::report).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
     /// The columns.
     pub backends: Vec<String>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// How the suite was run.
+    pub settings: Settings,
+    /// The folder whose stories were told, if not the project's own.
+    pub folder: Option<PathBuf>,
+    /// How long the run took.
+    pub took: Duration,
+    /// Why the run ended before its time, if it did.
+    pub stopped: Option<String>,
 }
 
 impl Report {
     /// How many cells failed.
     pub fn failed(&self) -> usize {
-        self.count(|cell| matches!(cell, Cell::Failed(_)))
+        self.counts().failed
     }
 
     /// How many cells passed.
     pub fn passed(&self) -> usize {
-        self.count(|cell| *cell == Cell::Passed)
+        self.counts().passed
     }
 
     /// How many cells were not run.
     pub fn skipped(&self) -> usize {
-        self.count(|cell| matches!(cell, Cell::Skipped(_)))
+        self.counts().skipped
     }
 
-    fn count(&self, which: impl Fn(&Cell) -> bool) -> usize {
-        self.rows.iter().flat_map(|row| &row.cells).filter(|cell| which(cell)).count()
+    /// How the cells of all backends came out.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::of(self.rows.iter().flat_map(|row| &row.outcomes))
+    }
+
+    /// How the cells of one backend came out, by its column.
+    pub(crate) fn counts_of(&self, column: usize) -> Counts {
+        Counts::of(self.rows.iter().filter_map(|row| row.outcomes.get(column)))
+    }
+
+    /// Each cell with its row, its backend's name and its outcome, row by row.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (&Row, &str, &Outcome)> {
+        self.rows.iter().flat_map(|row| {
+            let cells = self.backends.iter().zip(&row.outcomes);
+            cells.map(move |(backend, outcome)| (row, backend.as_str(), outcome))
+        })
+    }
+
+    /// The words after `cargo` that repeat one cell with this crate's program.
+    pub fn again(&self, row: &Row, backend: &str) -> Vec<String> {
+        let seed = format!("{:#x}", self.settings.seed);
+        let mut words =
+            ["run", "-p", "stheno-conformance", "--", "--backend", backend, "--seed", &seed].map(Into::into).to_vec();
+        if let Some(folder) = &self.folder {
+            words.extend(["--scenarios".into(), folder.display().to_string()]);
+        }
+        let of_this = |(name, outcome): (&String, &Outcome)| name == backend && outcome.is_flaky();
+        if self.backends.iter().zip(&row.outcomes).any(of_this) {
+            words.extend(["--repeat".into(), self.settings.repeat.to_string()]);
+        }
+        words.extend(["--exact".into(), row.name.clone()]);
+        words
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max("case".len());
-        let widths: Vec<_> = self.backends.iter().map(|name| name.len().max("skipped".len())).collect();
-        write!(f, "{:first$}", "case")?;
-        for (name, width) in self.backends.iter().zip(&widths) {
-            write!(f, "  {name:width$}")?;
-        }
-        writeln!(f)?;
-        for row in &self.rows {
-            write!(f, "{:first$}", row.name)?;
-            for (cell, width) in row.cells.iter().zip(&widths) {
-                write!(f, "  {:width$}", cell.word())?;
-            }
-            writeln!(f)?;
-        }
-        for row in &self.rows {
-            for (cell, backend) in row.cells.iter().zip(&self.backends) {
-                if let Some(detail) = cell.detail() {
-                    writeln!(f, "\n{} on {backend} {}:", row.name, cell.word())?;
-                    detail.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
-                }
-            }
-        }
-        write!(f, "\n{} passed, {} failed, {} skipped", self.passed(), self.failed(), self.skipped())
-    }
+/// How many cells came out how.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Counts {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
 }
 
-/// Two transcripts side by side, line by line: `-` is missing, `+` is too much.
-pub(crate) fn difference(expected: &[String], told: &[String]) -> String {
-    // The longest common subsequence, by the book: transcripts are short.
-    let (rows, columns) = (expected.len(), told.len());
-    let mut common = vec![vec![0_usize; columns + 1]; rows + 1];
-    for i in (0..rows).rev() {
-        for j in (0..columns).rev() {
-            common[i][j] =
-                if expected[i] == told[j] { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
-        }
+impl Counts {
+    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
+        outcomes.fold(Self::default(), |mut counts, outcome| {
+            match outcome.cell {
+                Cell::Passed => counts.passed += 1,
+                Cell::Failed(_) => counts.failed += 1,
+                Cell::Skipped(_) => counts.skipped += 1,
+            }
+            counts
+        })
     }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
-    while i < rows || j < columns {
-        if i < rows && j < columns && expected[i] == told[j] {
-            lines.push(format!("  {}", expected[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if j == columns || i < rows && common[i + 1][j] >= common[i][j + 1] {
-            lines.push(format!("- {}", expected[i]));
-            i += 1;
-        } else {
-            lines.push(format!("+ {}", told[j]));
-            j += 1;
-        }
-    }
-    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<String> {
-        text.split(' ').map(Into::into).collect()
+    #[test]
+    fn one_failure_in_many_rounds_stays() {
+        let mut outcome = Outcome::skipped("not run");
+        let second = Duration::from_secs(1);
+        for cell in [Cell::Passed, Cell::Failed("first".into()), Cell::Failed("second".into()), Cell::Passed] {
+            outcome.add(cell, None, second);
+        }
+        assert_eq!(outcome.cell, Cell::Failed("first".into()));
+        assert_eq!((outcome.runs, outcome.failures, outcome.took), (4, 2, 4 * second));
+        assert!(outcome.is_flaky());
     }
 
     #[test]
-    fn differences_are_line_by_line() {
-        assert_eq!(difference(&lines("a b c"), &lines("a x c d")), "  a\n- b\n+ x\n  c\n+ d");
-        assert_eq!(difference(&lines("a"), &[]), "- a");
-    }
-
-    #[test]
-    fn a_report_reads_as_a_matrix() {
-        let report = Report {
-            backends: vec!["poll".into(), "epoll".into()],
-            rows: vec![
-                Row { name: "one".into(), cells: vec![Cell::Passed, Cell::Failed("- a\n+ b".into())] },
-                Row { name: "other".into(), cells: vec![Cell::Skipped("no".into()), Cell::Passed] },
-            ],
-        };
-        let text = report.to_string();
-        assert!(text.starts_with("case   poll     epoll  \none    ok       FAILED \nother  skipped  ok"), "{text}");
-        assert!(text.contains("one on epoll FAILED:\n    - a\n    + b\n"), "{text}");
-        assert!(text.ends_with("2 passed, 1 failed, 1 skipped"), "{text}");
+    fn what_is_skipped_was_not_run() {
+        let mut outcome = Outcome::skipped("not run");
+        outcome.add(Cell::Skipped("no transcript".into()), None, Duration::ZERO);
+        assert_eq!((outcome.runs, outcome.failures), (0, 0));
+        assert_eq!(outcome.cell, Cell::Skipped("no transcript".into()));
     }
 }

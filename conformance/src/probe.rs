@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use stheno::{Channel, Dispatcher, Error, ErrorKind, Guest, Key, Os, Reason, Received, Result, With, errno_name};
+use stheno::{
+    Channel, Dispatcher, Error, ErrorKind, Fired, Guest, Key, Os, Reason, Received, Result, With, errno_name,
+};
 
 use crate::ground::Ground;
 use crate::scenario::{bytes, quote};
 use crate::sum::Sum;
+use crate::telling::Wait;
 
 /// The net of a story: the ground's, with the transcript beside it.
 pub type World<G = Os> = With<G, Transcript>;
@@ -17,8 +20,10 @@ pub struct Transcript {
     lines: BTreeMap<String, Vec<String>>,
     /// The key of each channel that there was; none for one that the system refused at once.
     pub(crate) keys: BTreeMap<String, Option<Key>>,
-    /// The keys in the order in which the channels came.
-    born: Vec<Key>,
+    /// The keys in the order in which the channels came, and what they were called then.
+    born: Vec<(Key, String)>,
+    /// What each wait of the backend reported.
+    pub(crate) waits: Vec<Wait>,
     /// What the backend, or the loop, did that it must never do.
     pub(crate) breaches: Vec<String>,
     /// What each has heard.
@@ -32,12 +37,19 @@ impl Transcript {
     pub(crate) fn add(&mut self, name: &str, key: Option<Key>) {
         self.lines.entry(name.into()).or_default();
         self.keys.insert(name.into(), key);
-        self.born.extend(key);
+        self.born.extend(key.map(|key| (key, name.into())));
     }
 
     /// How many channels came before this one.
     pub(crate) fn rank(&self, key: Key) -> usize {
-        self.born.iter().position(|born| *born == key).unwrap_or(self.born.len())
+        self.born.iter().position(|(born, _)| *born == key).unwrap_or(self.born.len())
+    }
+
+    /// Writes down what a wait reported.
+    pub(crate) fn hear(&mut self, fired: &[Fired]) {
+        let name =
+            |key: Key| self.born.get(self.rank(key)).map_or_else(|| format!("{key:?}"), |(_, name)| name.clone());
+        self.waits.push(fired.iter().map(|fired| (name(fired.key), fired.readiness)).collect());
     }
 
     /// Writes down a line. Consecutive writes of a channel count once.

@@ -102,6 +102,11 @@ impl Scenario {
         Ok(story)
     }
 
+    /// The name as the matrix shows it.
+    pub fn full_name(&self) -> String {
+        format!("scenario/{}", self.name)
+    }
+
     /// The transcripts that ours may be: `expect` where there is one, else whatever asyncore did.
     pub fn accepted(&self) -> Vec<&[String]> {
         let named = |wanted: fn(&str) -> bool| {

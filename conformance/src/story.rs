@@ -9,6 +9,7 @@ use crate::ground::{Family, Ground, is_reset};
 use crate::in_order::InOrder;
 use crate::probe::{Probe, Transcript, World, name_of};
 use crate::scenario::{Scenario, Step, bytes, quote};
+use crate::telling::Telling;
 
 /// How long a turn waits, and how many may bring nothing new before a story is told.
 const TURN: Duration = Duration::from_millis(50);
@@ -26,14 +27,21 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Tells a story on a fresh loop over this kind of backend: the transcript, or what went wrong in telling it.
 pub fn tell<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Result<Vec<String>, String> {
-    let mut teller = Teller::<G, B>::new().map_err(|why| why.to_string())?;
-    for step in &story.steps {
-        teller.perform(step).map_err(|why| format!("line {}: {}: {why}", step.line, step.words.join(" ")))?;
-        if let Some(breach) = teller.transcript().breaches.pop() {
-            return Err(format!("line {}: {}: {breach}", step.line, step.words.join(" ")));
-        }
-    }
-    Ok(teller.end())
+    witness::<G, B>(story).into_result()
+}
+
+/// Tells a story likewise, and keeps all there is to see of it, whether it comes to its end or not.
+pub fn witness<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Telling {
+    let mut teller = match Teller::<G, B>::new() {
+        Ok(teller) => teller,
+        Err(why) => return Telling::unbegun(why.to_string()),
+    };
+    let broke = story.steps.iter().find_map(|step| {
+        let done = teller.perform(step).map_err(|why| why.to_string());
+        let why = done.err().or_else(|| teller.transcript().breaches.pop())?;
+        Some(format!("line {}: {}: {why}", step.line, step.words.join(" ")))
+    });
+    Telling::new(std::mem::take(teller.transcript()), broke)
 }
 
 struct Teller<G: Ground, B> {
@@ -146,10 +154,6 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
             _ => return Err("there is no such step".into()),
         }
         Ok(())
-    }
-
-    fn end(mut self) -> Vec<String> {
-        std::mem::take(self.transcript()).into_lines()
     }
 
     fn transcript(&mut self) -> &mut Transcript {

@@ -1,18 +1,18 @@
 //! Which cases there are, and how they are run on which backends.
 
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::path::{Path, PathBuf};
 
 use stheno::{Backend, Open, Os};
 
 use crate::contract::{self, Case};
 use crate::ground::{Ground, Need};
-use crate::matrix::{Cell, Report, Row};
+use crate::matrix::{Cell, Evidence};
 use crate::probe::World;
+use crate::report::difference::nearest;
+use crate::run::Settings;
 use crate::scenario::{Malformed, Scenario};
-use crate::story::{agrees, tell};
+use crate::story::{agrees, witness};
+use crate::telling::Telling;
 use crate::walk::walk;
 
 // The stories that the project holds itself.
@@ -22,7 +22,7 @@ include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
 #[derive(Clone)]
 pub struct Backing {
     name: String,
-    tell: fn(&Scenario) -> Result<Vec<String>, String>,
+    tell: fn(&Scenario, &Settings) -> Telling,
     contract: Vec<Case>,
     lacks: Vec<(Need, String)>,
 }
@@ -31,7 +31,7 @@ impl Backing {
     /// A backend over the operating system's sockets by its type, under this name.
     pub fn of<B: Backend<World> + Backend<Os> + Open + 'static>(name: &str) -> Self {
         let contract = [contract::cases::<Os, B>(), contract::os_cases::<B>()].concat();
-        Self { name: name.into(), tell: tell::<Os, B>, contract, lacks: Vec::new() }
+        Self { name: name.into(), tell: |story, _| witness::<Os, B>(story), contract, lacks: Vec::new() }
     }
 
     /// A backend over a network of its own.
@@ -40,7 +40,8 @@ impl Backing {
     pub fn on<G: Ground, B: Backend<World<G>> + Backend<G> + Open + 'static>(name: &str) -> Self {
         // Any backend will do to name the cases that are not run.
         let contract = [contract::cases::<G, B>(), contract::os_cases::<stheno::Poll>()].concat();
-        let backing = Self { name: name.into(), tell: tell::<G, B>, contract, lacks: Vec::new() };
+        let tell: fn(&Scenario, &Settings) -> Telling = |story, _| witness::<G, B>(story);
+        let backing = Self { name: name.into(), tell, contract, lacks: Vec::new() };
         backing.without(Need::Descriptors, "the network is not an operating system's")
     }
 
@@ -57,9 +58,34 @@ impl Backing {
         &self.name
     }
 
-    /// What comes of a story on this backend: the transcript, or why it could not be told.
-    pub fn tell(&self, story: &Scenario) -> Result<Vec<String>, String> {
-        (self.tell)(story)
+    /// What comes of a story on this backend.
+    pub fn tell(&self, story: &Scenario, settings: &Settings) -> Telling {
+        (self.tell)(story, settings)
+    }
+
+    /// Tells a story and compares what came of it with what should have.
+    pub(crate) fn judge(&self, story: &Scenario, settings: &Settings) -> (Cell, Option<Evidence>) {
+        let accepted = story.accepted();
+        if accepted.is_empty() {
+            let why = "no transcript to compare with: neither `--- expect` nor `--- asyncore`";
+            return (Cell::Skipped(why.into()), None);
+        }
+        if let Some(why) = self.lacks(&story.needs()) {
+            return (Cell::Skipped(why), None);
+        }
+        let telling = self.tell(story, settings);
+        let why = match &telling.broke {
+            Some(why) => why.clone(),
+            None if agrees(story, &telling.transcript) => return (Cell::Passed, None),
+            None => "the transcript differs".into(),
+        };
+        let evidence = Evidence::new(story, nearest(&accepted, &telling.transcript), telling);
+        (Cell::Failed(why), Some(evidence))
+    }
+
+    /// The contract case of this name.
+    pub(crate) fn case(&self, name: &str) -> Option<&Case> {
+        self.contract.iter().find(|case| case.name == name)
     }
 
     /// Why what needs all this cannot be asked of this backend; `None` where it can.
@@ -72,20 +98,7 @@ impl Backing {
         };
         needs.iter().find_map(|need| lacking(&need).map(|(_, why)| format!("it needs {need}: {why}")))
     }
-
-    pub(crate) fn check(&self, name: &str) -> Cell {
-        match self.contract.iter().find(|case| case.name == name) {
-            Some(case) => match self.lacks(case.needs) {
-                Some(why) => Cell::Skipped(why),
-                None => case.run(),
-            },
-            None => Cell::Skipped("not a case of this backend".into()),
-        }
-    }
 }
-
-/// How many random walks are among the project's own cases, from seed 1 on.
-const WALKS: u64 = 8;
 
 /// A set of cases.
 #[derive(Clone, Debug, Default)]
@@ -93,24 +106,37 @@ pub struct Suite {
     scenarios: Vec<Scenario>,
     malformed: Vec<Malformed>,
     contract: bool,
+    folder: Option<PathBuf>,
     filter: String,
+    exact: bool,
 }
 
 impl Suite {
-    /// Every contract case, and the stories that the project holds itself.
+    /// How many random walks there are among the project's own cases.
+    pub const WALKS: u64 = 8;
+
+    /// Every contract case, the stories that the project holds itself, and a few random walks.
     pub fn with_own_scenarios() -> Self {
         let parsed = |(name, source): &(&str, &str)| match Scenario::parse(name, source) {
             Ok(story) => story,
             // A test of this crate parses them all.
             Err((line, what)) => unreachable!("{name}.scn:{line}: {what}"),
         };
-        let scenarios = OWN_SCENARIOS.iter().map(parsed).chain((1..=WALKS).map(walk)).collect();
-        Self { scenarios, contract: true, ..Self::default() }
+        let scenarios = OWN_SCENARIOS.iter().map(parsed).collect();
+        Self { scenarios, contract: true, ..Self::default() }.with_walks(1, Self::WALKS)
+    }
+
+    /// The same with other random walks: so many, of this seed and those that follow it.
+    #[must_use]
+    pub fn with_walks(mut self, first: u64, count: u64) -> Self {
+        self.scenarios.retain(|story| !story.name.starts_with("walk-"));
+        self.scenarios.extend((0..count).map(|at| walk(first.wrapping_add(at))));
+        self
     }
 
     /// The stories of a folder, and nothing else. A file that is malformed is a case that fails.
     pub fn from_folder(folder: &Path) -> Result<Self, Malformed> {
-        let mut suite = Self::default();
+        let mut suite = Self { folder: Some(folder.into()), ..Self::default() };
         for loaded in Scenario::load_all(folder)? {
             match loaded {
                 Ok(story) => suite.scenarios.push(story),
@@ -123,13 +149,25 @@ impl Suite {
     /// Only the cases whose name contains this.
     #[must_use]
     pub fn filter(mut self, text: &str) -> Self {
-        self.filter = text.into();
+        (self.filter, self.exact) = (text.into(), false);
         self
+    }
+
+    /// Only the case whose name is this.
+    #[must_use]
+    pub fn only(mut self, name: &str) -> Self {
+        (self.filter, self.exact) = (name.into(), true);
+        self
+    }
+
+    /// The folder that the stories are from, if they are not the project's own.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// The stories that the filter lets through.
     pub fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
-        self.scenarios.iter().filter(|story| self.lets_through(&format!("scenario/{}", story.name)))
+        self.scenarios.iter().filter(|story| self.lets_through(&story.full_name()))
     }
 
     /// The files that the filter lets through and that are no stories, each with the name of its case.
@@ -140,83 +178,20 @@ impl Suite {
 
     /// The name of each case that would be run on these backends, and what it is about.
     pub fn list(&self, backings: &[Backing]) -> Vec<(String, String)> {
-        let stories = self.scenarios().map(|story| (format!("scenario/{}", story.name), story.about.clone()));
-        let cases = self.contract_names(backings).into_iter().map(|case| (case.full_name(), case.clauses.to_string()));
+        let stories = self.scenarios().map(|story| (story.full_name(), story.about.clone()));
+        let cases = self.contract_cases(backings).into_iter().map(|case| (case.full_name(), case.clauses.to_string()));
         let malformed = self.malformed().map(|(name, why)| (name, why.to_string()));
         stories.chain(malformed).chain(cases).collect()
     }
 
-    /// Runs every case on every backend.
-    pub fn run(&self, backings: &[Backing]) -> Report {
-        let stories: Vec<_> = self.scenarios().collect();
-        let mut rows: Vec<_> =
-            stories.iter().map(|story| Row::new(format!("scenario/{}", story.name), backings)).collect();
-        let columns = backings.len().max(1);
-        // Stories do not disturb each other, and spend their time waiting.
-        for (at, cell) in
-            in_parallel(stories.len() * backings.len(), |at| told(&backings[at % columns], stories[at / columns]))
-        {
-            rows[at / columns].cells[at % columns] = cell;
-        }
-        rows.extend(self.malformed().map(|(name, why)| {
-            let mut row = Row::new(name, backings);
-            row.cells.fill(Cell::Failed(why.to_string()));
-            row
-        }));
-        // Contract cases close descriptors behind backs and use up all there are: one at a time.
-        for case in self.contract_names(backings) {
-            let mut row = Row::new(case.full_name(), backings);
-            for (cell, backing) in row.cells.iter_mut().zip(backings) {
-                *cell = backing.check(case.name);
-            }
-            rows.push(row);
-        }
-        Report { backends: backings.iter().map(|backing| backing.name.clone()).collect(), rows }
-    }
-
-    fn contract_names<'a>(&self, backings: &'a [Backing]) -> Vec<&'a Case> {
+    pub(crate) fn contract_cases<'a>(&self, backings: &'a [Backing]) -> Vec<&'a Case> {
         let cases = backings.first().into_iter().flat_map(|backing| &backing.contract);
         cases.filter(|case| self.contract && self.lets_through(&case.full_name())).collect()
     }
 
     fn lets_through(&self, name: &str) -> bool {
-        name.contains(&self.filter)
+        if self.exact { name == self.filter } else { name.contains(&self.filter) }
     }
-}
-
-fn told(backing: &Backing, story: &Scenario) -> Cell {
-    if story.accepted().is_empty() {
-        return Cell::Skipped("no transcript to compare with: neither `--- expect` nor `--- asyncore`".into());
-    }
-    if let Some(why) = backing.lacks(&story.needs()) {
-        return Cell::Skipped(why);
-    }
-    match backing.tell(story) {
-        Ok(told) if agrees(story, &told) => Cell::Passed,
-        Ok(told) => Cell::differs(story.accepted()[0], &told),
-        Err(why) => Cell::Failed(why),
-    }
-}
-
-/// Does `count` jobs on a few threads; each result with its number.
-fn in_parallel(count: usize, job: impl Fn(usize) -> Cell + Sync) -> Vec<(usize, Cell)> {
-    const THREADS: usize = 8;
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..THREADS.min(count) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= count {
-                        break;
-                    }
-                    let cell = job(at);
-                    done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((at, cell));
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 #[cfg(test)]
@@ -238,9 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn every_job_is_done_once() {
-        let mut done: Vec<_> = in_parallel(100, |_| Cell::Passed).into_iter().map(|(at, _)| at).collect();
-        done.sort_unstable();
-        assert!(done.into_iter().eq(0..100));
+    fn an_exact_name_lets_one_through() {
+        let suite = Suite::with_own_scenarios().only("scenario/accept");
+        let names: Vec<_> = suite.scenarios().map(|story| story.name.as_str()).collect();
+        assert_eq!(names, ["accept"]);
+        assert_eq!(suite.only("scenario/accep").scenarios().count(), 0);
     }
 }

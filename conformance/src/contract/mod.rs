@@ -7,6 +7,7 @@ use stheno::{Backend, Open, Os};
 
 use crate::ground::{Ground, Need};
 use crate::matrix::Cell;
+use crate::run::Settings;
 
 mod clauses;
 mod divergences;
@@ -34,17 +35,37 @@ pub struct Case {
     pub clauses: &'static str,
     /// What it cannot do without.
     pub needs: &'static [Need],
-    check: fn() -> Verdict,
+    /// Whether nothing else may go on in the process meanwhile: the case closes descriptors behind backs, uses up all
+    /// there are, or measures time. So it is unless the case says otherwise.
+    pub exclusive: bool,
+    check: Check,
+}
+
+#[derive(Clone, Copy)]
+enum Check {
+    Plain(fn() -> Verdict),
+    Drawn(fn(&Settings) -> Verdict),
 }
 
 impl Case {
     const fn new(name: &'static str, clauses: &'static str, check: fn() -> Verdict) -> Self {
-        Self { name, clauses, needs: &[], check }
+        Self { name, clauses, needs: &[], exclusive: true, check: Check::Plain(check) }
+    }
+
+    /// A case that draws what it does from the seed.
+    pub const fn drawn(name: &'static str, clauses: &'static str, check: fn(&Settings) -> Verdict) -> Self {
+        Self { name, clauses, needs: &[], exclusive: true, check: Check::Drawn(check) }
     }
 
     /// The same, for where there is all this.
     const fn needing(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// The same case, which others do not disturb and which disturbs none.
+    #[must_use]
+    pub const fn beside_others(self) -> Self {
+        Self { exclusive: false, ..self }
     }
 
     /// The name as the matrix shows it.
@@ -53,9 +74,13 @@ impl Case {
     }
 
     /// Checks the fact. A panic inside is a failure like any other.
-    pub(crate) fn run(&self) -> Cell {
+    pub(crate) fn run(&self, settings: &Settings) -> Cell {
         let began = Instant::now();
-        match std::panic::catch_unwind(self.check) {
+        let check = || match self.check {
+            Check::Plain(check) => check(),
+            Check::Drawn(check) => check(settings),
+        };
+        match std::panic::catch_unwind(check) {
             Ok(Ok(())) => Cell::Passed,
             Ok(Err(why)) => Cell::Failed(format!("{why} ({}, after {:?})", self.clauses, began.elapsed())),
             Err(_) => Cell::Failed(format!("panicked ({})", self.clauses)),
