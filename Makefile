@@ -4,6 +4,10 @@
 
 CARGO ?= cargo
 BACKEND ?=
+SEED ?=
+REPEAT ?=
+FORMAT ?=
+JOBS ?=
 PORT ?= 7007
 DEPTH ?= 4
 DARING ?= 2
@@ -46,8 +50,10 @@ unit: ## unit tests, documentation tests, and the examples with real clients
 	$(CARGO) build --workspace --examples
 	$(CARGO) test --workspace --all-features
 
-conformance: ## scenarios and contract cases on every backend, or on one (BACKEND=poll)
-	$(CARGO) run --quiet --package stheno-conformance -- $(if $(BACKEND),--backend $(BACKEND))
+conformance: ## scenarios and contract cases on every backend (BACKEND=poll SEED=7 REPEAT=3 FORMAT=json JOBS=4)
+	@$(CARGO) run --quiet --package stheno-conformance -- $(foreach backend,$(BACKEND),--backend $(backend)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(FORMAT),--format $(FORMAT)) \
+	  $(if $(JOBS),--jobs $(JOBS))
 
 explore: ## every state of one channel, and every history of several (DEPTH=4 events, DARING=2 departures)
 	DEPTH=$(DEPTH) DARING=$(DARING) $(CARGO) test --package stheno-core --test explore -- --nocapture --test-threads 1

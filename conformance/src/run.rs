@@ -172,7 +172,10 @@ impl Task<'_> {
     fn perform(&self, settings: &Settings) -> (Cell, Option<Evidence>) {
         let perform = || match self.job {
             Job::Story(story) => self.backing.judge(story, settings),
-            Job::Case(case) => (case.run(settings), None),
+            Job::Case(case) => {
+                let skipped = self.backing.lacks(case.needs).map(Cell::Skipped);
+                (skipped.unwrap_or_else(|| case.run(settings)), None)
+            }
         };
         catch_unwind(AssertUnwindSafe(perform)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().copied().map(Into::into);
