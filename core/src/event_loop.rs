@@ -391,7 +391,8 @@ where
             let Some(Slot { own, .. }) = slots.get(index as usize) else { break };
             // One that was set anew in this turn is filed again when it is settled.
             let alive = own.state.is_live() && !own.flags.intersects(Flags::RELATIVE);
-            if alive && own.filing.deadline > now {
+            // One that was moved takes its new place first, even where that is due as well: others may be due before it.
+            if alive && own.filing.deadline > filed {
                 self.ledger.queue.file(slots, index);
                 continue;
             }

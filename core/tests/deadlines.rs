@@ -49,6 +49,22 @@ fn what_is_due_together_comes_in_one_turn() {
     assert_eq!(log.take().len(), 2);
 }
 
+/// The loop was away for long; who was to be told first is told first, however late.
+#[test]
+fn a_deadline_that_moved_later_does_not_overtake() {
+    let (mut events, log) = (events(), Log::default());
+    let (moved, _) = add(&mut events, &log, "moved");
+    let (other, _) = add(&mut events, &log, "other");
+    set(&mut events, moved, 10);
+    set(&mut events, other, 20);
+    events.turn(NO_WAIT).unwrap();
+    set(&mut events, moved, 30);
+    events.turn(NO_WAIT).unwrap();
+    events.net_mut().pass(ms(40));
+    assert_eq!(events.turn(NO_WAIT).unwrap().timeouts, 2);
+    log.tells(["other timeout", "moved timeout"]);
+}
+
 #[test]
 fn a_deadline_moves_later_and_earlier() {
     let (mut events, log) = (events(), Log::default());
