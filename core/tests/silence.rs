@@ -2,9 +2,11 @@
 mod actor;
 mod memory;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Log, events};
+use actor::{Actor, Event, Log, events};
 use memory::{HANG, Memory, Table, Watch, pair};
 use stheno_core::{Dispatcher, EventLoop, Half, Interest, Slot};
 
@@ -43,7 +45,7 @@ fn defaults_do_not_spin() {
 fn what_nobody_handles_is_logged_once() {
     use std::sync::Mutex;
     static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    thread_local!(static MINE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    thread_local!(static MINE: Cell<bool> = const { Cell::new(false) });
     struct Lines;
     impl log::Log for Lines {
         fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -165,4 +167,36 @@ fn an_idle_loop_makes_no_call_but_its_wait() {
     assert_eq!(after.but_waits(), before.but_waits());
     assert_eq!(events.net().clock_reads(), reads);
     assert_eq!(asked.iter().map(|asked| asked.get()).sum::<u32>(), asks, "nor is a predicate asked");
+}
+
+/// Its predicate said no when the hang-up was told, and yes again before the turn was settled: its interest is what it was.
+#[test]
+fn a_channel_that_wants_to_hear_again_in_the_same_turn_is_told_of_its_hang_up() {
+    for write in [false, true] {
+        let (mut events, log) = (events(), Log::default());
+        let middle = if write { log.actor("middle").not_reading().writing() } else { log.actor("middle") };
+        let wants = if write { middle.wants.write.clone() } else { middle.wants.read.clone() };
+        let (off, on) = (wants.clone(), wants);
+        let answering = |wants: Rc<Cell<bool>>, answer: bool| {
+            log.actor("other").on(move |event, _| {
+                if let Event::Read = event {
+                    wants.set(answer);
+                }
+                None
+            })
+        };
+        let mut fars = Vec::new();
+        for actor in [answering(off, false), middle, answering(on, true)] {
+            let (socket, far) = events.net_mut().connection();
+            events.add(socket, actor).unwrap();
+            fars.push(far);
+        }
+        events.net_mut().say(fars[0], b"x");
+        events.net_mut().hang_up(fars[1]);
+        events.net_mut().say(fars[2], b"x");
+        events.turn(NO_WAIT).unwrap();
+        log.tells(["other read x", "other read x"]);
+        events.turn(NO_WAIT).unwrap();
+        assert!(log.take()[0].starts_with(if write { "middle write" } else { "middle read" }));
+    }
 }

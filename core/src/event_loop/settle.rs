@@ -91,7 +91,9 @@ where
             asked - muted
         };
         let key = own.key(index);
-        let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked();
+        // Whoever wants to read or write now, whatever the predicate said when the channel was parked, consumes a hang-up.
+        let hears = wanted.intersects(Interest::READ | Interest::WRITE);
+        let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked() && !hears;
         let registered = own.flags.intersects(Flags::REGISTERED);
         let done = match (registered, !parked && !wanted.is_empty()) {
             (true, true) if wanted == own.asked() => Ok(()),
