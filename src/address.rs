@@ -1,8 +1,8 @@
 //! Where a socket is, or whom it talks to: an IP address and port, or a name of the Unix family.
 //!
 //! Addresses are values without a heap. Each parses from a line of text and prints as one, and what is printed parses
-//! back to the same address; therefore bytes that do not print are escaped, and a peer that chose its own name cannot
-//! write control characters into a log.
+//! back to the same address (but for IPv6's flow information, which has no place in the text); therefore bytes that do
+//! not print are escaped, and a peer that chose its own name cannot write control characters into a log.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
