@@ -187,18 +187,21 @@ fn names(steps: Steps) -> String {
     steps.map(|step| format!("{step:?}")).collect::<Vec<_>>().join(" ")
 }
 
+/// Every combination is asked of the tables; one in so many, where an interpreter does.
+const EVERY: usize = if cfg!(miri) { 37 } else { 1 };
+
 #[test]
 fn what_readiness_implies() {
     let (rows, mut asked) = (rows(STEPS), 0);
     for (name, state) in STATES {
-        for readiness in (0..64).map(Readiness::from_bits_truncate) {
+        for readiness in (0..64).step_by(EVERY).map(Readiness::from_bits_truncate) {
             let what = format!("{name}, {readiness}");
             let row = the_row(&rows, &what, |row| has(row[0], name) && fits(row[1], readiness));
             assert_eq!(names(steps(state, readiness)), row[2], "{what}");
             asked += 1;
         }
     }
-    assert_eq!(asked, 11 * 64);
+    assert_eq!(asked, 11 * 64_usize.div_ceil(EVERY));
     println!("{asked} combinations in {} rows", rows.len());
 }
 
@@ -207,7 +210,7 @@ fn what_follows_from_an_outcome() {
     let (rows, mut asked) = (rows(VERDICTS), 0);
     for (name, state) in STATES {
         for step in Step::ALL {
-            for outcome in OUTCOMES {
+            for outcome in OUTCOMES.into_iter().step_by(EVERY) {
                 let what = format!("{name}, {step:?}, {outcome:?}");
                 let (step_name, outcome_name) = (format!("{step:?}"), format!("{outcome:?}"));
                 let middle = !matches!(step, Step::Invalid | Step::Otherwise);
@@ -221,7 +224,7 @@ fn what_follows_from_an_outcome() {
             }
         }
     }
-    assert_eq!(asked, 11 * 7 * 7);
+    assert_eq!(asked, 11 * 7 * 7_usize.div_ceil(EVERY));
     println!("{asked} combinations in {} rows", rows.len());
 }
 
@@ -236,7 +239,7 @@ fn steps_come_in_the_order_of_rule_one() {
 
 #[test]
 fn what_is_left_after_a_step_stands_behind_it() {
-    for bits in 0..1 << Step::ALL.len() {
+    for bits in (0..1 << Step::ALL.len()).step_by(EVERY) {
         for (place, done) in Step::ALL.into_iter().enumerate() {
             let left: Vec<Step> = Steps(bits).after(done).collect();
             let expected: Vec<Step> =
