@@ -1,8 +1,9 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std conformance explore load strace inject
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace inject fuzz miri
 
 CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BACKEND ?=
 SEED ?=
 REPEAT ?=
@@ -11,6 +12,9 @@ JOBS ?=
 PORT ?= 7007
 DEPTH ?= 4
 DARING ?= 2
+SECONDS_OF_FAULTS ?= 20
+FUZZ_TIME ?= 30
+FUZZ_TARGETS ?= addresses buffer deadlines rules scenarios turns
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,13 +22,15 @@ help: ## list the targets
 run: ## start the chat server (PORT=7007)
 	$(CARGO) run --example chat -- $(PORT)
 
-test: fmt clippy doc no-std unit conformance ## everything that must hold before a change lands
+test: fmt clippy doc no-std unit corpus conformance ## everything that must hold before a change lands
 
 fmt: ## check the format
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 clippy: ## lint everything, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 
 doc: ## build the documentation, with warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
@@ -50,6 +56,9 @@ unit: ## unit tests, documentation tests, and the examples with real clients
 	$(CARGO) build --workspace --examples
 	$(CARGO) test --workspace --all-features
 
+corpus: ## the inputs that fuzzing has kept, played once each (any toolchain)
+	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --test corpus -- --nocapture
+
 conformance: ## scenarios and contract cases on every backend (BACKEND=poll SEED=7 REPEAT=3 FORMAT=json JOBS=4)
 	@$(CARGO) run --quiet --package stheno-conformance -- $(foreach backend,$(BACKEND),--backend $(backend)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(FORMAT),--format $(FORMAT)) \
@@ -57,6 +66,10 @@ conformance: ## scenarios and contract cases on every backend (BACKEND=poll SEED
 
 explore: ## every state of one channel, and every history of several (DEPTH=4 events, DARING=2 departures)
 	DEPTH=$(DEPTH) DARING=$(DARING) $(CARGO) test --package stheno-core --test explore -- --nocapture --test-threads 1
+
+faults: ## every call of three sessions fails in turn, then pairs at random (SECONDS_OF_FAULTS=20 SEED=7)
+	FAULT_SECONDS=$(SECONDS_OF_FAULTS) $(if $(SEED),STHENO_SEED=$(SEED)) \
+	  $(CARGO) test --release --package stheno-conformance --test fault_plans -- --nocapture --test-threads 1
 
 load: ## ten thousand clients at once, on every backend, every byte checked
 	$(CARGO) build --release --example echo
@@ -68,3 +81,30 @@ strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 
 inject: ## whole sessions in which each system call fails in turn (needs strace; PLANS=200 SEED=1 for a sample)
 	$(CARGO) test --test inject -- --nocapture
+
+# What is found on the way is kept under target/: `fuzz/README.md` says how it gets into the repository.
+fuzz: ## run every fuzz target for FUZZ_TIME=30 seconds (needs nightly and cargo-fuzz)
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || \
+	  { echo 'make fuzz needs the nightly toolchain: rustup toolchain install nightly' >&2; exit 1; }
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || \
+	  { echo 'make fuzz needs cargo-fuzz (and a C++ compiler): cargo install cargo-fuzz' >&2; exit 1; }
+	$(CARGO) +nightly fuzz build --sanitizer none
+	@failed=0; summary=; for target in $(FUZZ_TARGETS); do \
+	  found=$(TARGET_DIR)/fuzz-corpus/$$target; log=$(TARGET_DIR)/fuzz-$$target.log; mkdir -p $$found; \
+	  echo "$$target, for $(FUZZ_TIME) seconds …"; \
+	  $(CARGO) +nightly fuzz run --sanitizer none $$target $$found fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_TIME) -max_len=400 -print_final_stats=1 >$$log 2>&1; status=$$?; \
+	  runs=$$(sed -n 's/^stat::number_of_executed_units: *//p' $$log); \
+	  if [ $$status -eq 0 ]; then verdict=good; else verdict="FAILED, see $$log"; failed=1; fi; \
+	  summary="$$summary$$(printf '%-12s %12s executions  %s' $$target "$${runs:-0}" "$$verdict")\n"; \
+	done; printf "$$summary"; exit $$failed
+
+# A crate more is a line more.
+miri: ## the tests of the core, interpreted: undefined behaviour shows (needs nightly with miri)
+	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || \
+	  { echo 'make miri needs rustup component add miri rust-src --toolchain nightly' >&2; exit 1; }
+	@mkdir -p $(TARGET_DIR); : >$(TARGET_DIR)/miri.log; began=$$(date +%s); \
+	interpret() { $(CARGO) +nightly miri test "$$@" >>$(TARGET_DIR)/miri.log 2>&1 || { tail -n 60 $(TARGET_DIR)/miri.log; exit 1; }; }; \
+	interpret --package stheno-core --all-features; \
+	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
+	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
