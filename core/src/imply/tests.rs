@@ -192,25 +192,32 @@ const EVERY: usize = if cfg!(miri) { 37 } else { 1 };
 
 #[test]
 fn what_readiness_implies() {
-    let (rows, mut asked) = (rows(STEPS), 0);
+    let (rows, mut asked) = (rows(STEPS), 0_usize);
     for (name, state) in STATES {
-        for readiness in (0..64).step_by(EVERY).map(Readiness::from_bits_truncate) {
+        for readiness in (0..64).map(Readiness::from_bits_truncate) {
+            asked += 1;
+            if !asked.is_multiple_of(EVERY) {
+                continue;
+            }
             let what = format!("{name}, {readiness}");
             let row = the_row(&rows, &what, |row| has(row[0], name) && fits(row[1], readiness));
             assert_eq!(names(steps(state, readiness)), row[2], "{what}");
-            asked += 1;
         }
     }
-    assert_eq!(asked, 11 * 64_usize.div_ceil(EVERY));
+    assert_eq!(asked, 11 * 64);
     println!("{asked} combinations in {} rows", rows.len());
 }
 
 #[test]
 fn what_follows_from_an_outcome() {
-    let (rows, mut asked) = (rows(VERDICTS), 0);
+    let (rows, mut asked) = (rows(VERDICTS), 0_usize);
     for (name, state) in STATES {
         for step in Step::ALL {
-            for outcome in OUTCOMES.into_iter().step_by(EVERY) {
+            for outcome in OUTCOMES {
+                asked += 1;
+                if !asked.is_multiple_of(EVERY) {
+                    continue;
+                }
                 let what = format!("{name}, {step:?}, {outcome:?}");
                 let (step_name, outcome_name) = (format!("{step:?}"), format!("{outcome:?}"));
                 let middle = !matches!(step, Step::Invalid | Step::Otherwise);
@@ -220,11 +227,10 @@ fn what_follows_from_an_outcome() {
                         && (row[2] == "*" || has(row[2], &outcome_name))
                 });
                 assert_eq!(format!("{:?}", conclude(state, step, outcome)), row[3], "{what}");
-                asked += 1;
             }
         }
     }
-    assert_eq!(asked, 11 * 7 * 7_usize.div_ceil(EVERY));
+    assert_eq!(asked, 11 * 7 * 7);
     println!("{asked} combinations in {} rows", rows.len());
 }
 
