@@ -74,6 +74,9 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
                 // Only a channel that has nothing left to read may lose its error to the question.
                 let unread = channel.io.own.state.can_read();
                 let waiting = if unread { None } else { waiting_error(channel) };
+                if readiness.contains(Readiness::WRITABLE) {
+                    channel.io.own.flags |= Flags::ROOM;
+                }
                 act(dispatcher, channel, step, Outcome::Done, waiting, budget)
             }
             Step::Connect | Step::Expt => match waiting_error(channel) {
@@ -207,8 +210,8 @@ pub(crate) fn unwatched<T, D: Dispatcher<N, T>, N: Net>(
     why: Error,
 ) {
     let own = &channel.io.own;
-    let starved = matches!(why.kind(), ErrorKind::Full | ErrorKind::Exhausted);
-    if starved && own.state == State::Listening && own.flags.intersects(Flags::TOLD) {
+    let comes_back = own.state == State::Listening && own.flags.intersects(Flags::TOLD) && !own.asked().is_empty();
+    if comes_back && matches!(why.kind(), ErrorKind::Full | ErrorKind::Exhausted) {
         // It has rested, and there is still not enough to go on with: it was told so, and is not closed for it (rule 6).
         channel.io.rest();
         channel.io.ledger.starved = true;

@@ -127,6 +127,8 @@ impl Flags {
     pub(crate) const TOLD: Self = Self(1 << 10);
     /// The deadline is a time from now, until it is settled.
     pub(crate) const RELATIVE: Self = Self(1 << 11);
+    /// When it was parked there was room to send, which it did not want then.
+    pub(crate) const ROOM: Self = Self(1 << 15);
     /// The first of three bits: which unhandled events have been logged.
     const LOGGED: u32 = 12;
 

@@ -91,8 +91,10 @@ where
             asked - muted
         };
         let key = own.key(index);
-        // Whoever wants to read or write now, whatever the predicate said when the channel was parked, consumes a hang-up.
-        let hears = wanted.intersects(Interest::READ | Interest::WRITE);
+        // Whatever the predicates said when it was parked: whoever wants to read now consumes what it was parked for, and
+        // who wants to write as well, if there was room.
+        let writes = wanted.contains(Interest::WRITE) && own.flags.intersects(Flags::ROOM);
+        let hears = writes || wanted.contains(Interest::READ);
         let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked() && !hears;
         let registered = own.flags.intersects(Flags::REGISTERED);
         let done = match (registered, !parked && !wanted.is_empty()) {
@@ -108,7 +110,7 @@ where
             own.flags |= Flags::REGISTERED;
         }
         if !parked {
-            own.flags.remove(Flags::PARKED);
+            own.flags.remove(Flags::PARKED | Flags::ROOM);
         }
         own.set_asked(wanted);
         own.set_muted(muted);

@@ -59,6 +59,10 @@ impl Judge<'_> {
         assert!(taken.contains(&note), "{note:?} instead of {:?}", taken[0]);
         if note == taken[0] {
             self.model.watched = target;
+        } else if self.model.state == State::Listening && self.model.told && !target.is_empty() {
+            // Rule 6: a listener that has rested for want of room is not closed because there is still none.
+            self.model.resting = true;
+            self.starved = true;
         } else {
             self.error(Why { kind: ErrorKind::Full, code: 28 }, true);
         }

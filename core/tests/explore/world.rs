@@ -197,7 +197,9 @@ impl World {
                 (if model.deadline { None } else { Some(DUE) }, Reported::Due)
             }
             Move::Quiet(program) => {
-                let armed = model.can_pass() || program == Some(Program::SetTimeout);
+                // A listener that has rested may have to rest again.
+                let may_rest = model.state == State::Listening && model.told;
+                let armed = model.can_pass() || program == Some(Program::SetTimeout) || may_rest;
                 if let Some(program) = program {
                     self.program(program);
                 }
