@@ -275,12 +275,8 @@ impl Model {
             channel.heard.add(&letter);
             return self.say(&name, &format!("read {}", quote(&letter)));
         }
-        if channel.inbox.is_empty() {
-            self.say(&name, "close");
-            return self.gone(at);
-        }
-        let rule = channel.rule.take();
-        if let Some(last_word @ ("close" | "raise")) = rule.as_deref() {
+        // The end of a stream is a read event as well, until somebody reads.
+        if let Some(last_word @ ("close" | "raise")) = channel.rule.clone().as_deref() {
             self.say(&name, "read");
             if last_word == "close" {
                 self.say(&name, "closed by its handler");
@@ -290,17 +286,18 @@ impl Model {
             }
             return self.gone(at);
         }
+        if channel.inbox.is_empty() {
+            self.say(&name, "close");
+            return self.gone(at);
+        }
+        let rule = channel.rule.take();
         let count = channel.chunk.min(channel.inbox.len());
         let got: Vec<_> = channel.inbox.drain(..count).collect();
         channel.heard.add(&got);
         self.say(&name, &format!("read {}", quote(&got)));
         match rule.as_deref().and_then(|rule| rule.split_once(' ')) {
-            Some(("push", word)) => {
-                if self.channels[at].end != Some(End::Gone) {
-                    self.push(at, word);
-                }
-            }
-            Some((_, victim)) => {
+            Some(("push", word)) => self.push(at, word),
+            Some(("close", victim)) => {
                 if let Some(victim) = self.channels.iter().position(|channel| channel.name == victim) {
                     let name = self.channels[victim].name.clone();
                     self.say(&name, "closed by a neighbour");
@@ -309,7 +306,7 @@ impl Model {
                     }
                 }
             }
-            None => {}
+            _ => {}
         }
     }
 

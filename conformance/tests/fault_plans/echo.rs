@@ -8,7 +8,7 @@ use crate::session::{Client, Played, World, events, nothing_is_left, play, playe
 
 enum Echo {
     Door,
-    Client { waiting: Outbox<[u8; 256]>, closed: bool },
+    Client { waiting: Box<Outbox<[u8; 256]>>, closed: bool },
 }
 
 impl Dispatcher<World> for Echo {
@@ -19,7 +19,7 @@ impl Dispatcher<World> for Echo {
         matches!(self, Self::Client { waiting, .. } if !waiting.is_empty())
     }
     fn handle_accepted(&mut self, guest: &mut Guest<World>, door: &mut Channel<'_, World, Self>) -> Result<()> {
-        door.adopt(guest, Self::Client { waiting: Outbox::new(), closed: false }).map(drop)
+        door.adopt(guest, Self::Client { waiting: Box::default(), closed: false }).map(drop)
     }
     fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         if let Self::Client { waiting, closed } = self {
