@@ -36,8 +36,6 @@ pub struct Poll<M: Memory> {
     entries: M::Entries,
     owners: M::Owners,
     places: M::Places,
-    /// How many entries hold something that is still to be taken, at most.
-    left: usize,
     /// The entry to look for results from; goes on between waits, so that whoever takes few reaches all.
     cursor: usize,
 }
@@ -48,7 +46,7 @@ impl<M: Memory> Poll<M> {
         entries.truncate(0);
         owners.truncate(0);
         places.truncate(0);
-        Self { entries, owners, places, left: 0, cursor: 0 }
+        Self { entries, owners, places, cursor: 0 }
     }
 
     fn insert(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
@@ -147,39 +145,30 @@ impl<M: Memory> Poll<M> {
         while self.take().is_some() {}
         self.cursor = cursor;
         wait_out(timeout, now, |left| {
-            let left = left.map(timespec);
-            self.left = rustix::event::poll(self.entries.as_mut_slice(), left.as_ref())
-                .map_err(|errno| failure(errno).doing("wait"))?;
-            Ok(self.left)
+            rustix::event::poll(self.entries.as_mut_slice(), left.map(timespec).as_ref())
+                .map_err(|errno| failure(errno).doing("wait"))
         })
     }
 
     fn take(&mut self) -> Option<Fired> {
-        while self.left > 0 {
-            let Some((position, flags)) = self.search() else {
-                self.left = 0;
-                return None;
-            };
-            self.left -= 1;
-            self.cursor = position + 1;
-            let index = self.owners.as_slice().get(position).copied().unwrap_or(u32::MAX);
-            let Some(place) = self.place(index as usize) else { continue };
-            let key = Key::new(index, place.generation);
-            if flags.contains(PollFlags::NVAL) {
-                self.evict(index as usize);
-                self.cursor = position;
-                return Some(Fired { key, readiness: Readiness::INVALID });
-            }
-            return Some(Fired { key, readiness: told(readiness(flags), place.interest.unwrap_or_default()) });
+        let (position, flags) = self.search()?;
+        self.cursor = position + 1;
+        let index = self.owners.as_slice().get(position).copied()?;
+        let place = self.place(index as usize)?;
+        let key = Key::new(index, place.generation);
+        if flags.contains(PollFlags::NVAL) {
+            self.evict(index as usize);
+            self.cursor = position;
+            return Some(Fired { key, readiness: Readiness::INVALID });
         }
-        None
+        Some(Fired { key, readiness: told(readiness(flags), place.interest.unwrap_or_default()) })
     }
 
     /// The next entry that holds something: one lap, from the cursor on. Its flags are cleared, so that it comes once
     /// wherever it is moved to.
     fn search(&mut self) -> Option<(usize, PollFlags)> {
         let entries = self.entries.as_mut_slice();
-        let start = if self.cursor < entries.len() { self.cursor } else { 0 };
+        let start = self.cursor.min(entries.len());
         let found = (start..entries.len())
             .chain(0..start)
             .find(|position| entries.get(*position).is_some_and(|entry| !entry.revents().is_empty()))?;
