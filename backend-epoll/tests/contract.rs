@@ -14,6 +14,7 @@ use support::Watch;
 const BEHIND: &[(u32, Readiness)] = &[];
 /// The kernel knows numbers, not keys.
 const KNOWS_KEYS: bool = false;
+const NAME: &str = "epoll";
 
 type Small<const BATCH: usize> = Epoll<BATCH, Array<AlwaysReady, 2>>;
 

@@ -34,3 +34,34 @@ pub(crate) fn failure(errno: Errno) -> Error {
 
 /// 23 days: fits the milliseconds of a 32-bit number, and every system's own bound on a timeout.
 const LONGEST: Duration = Duration::from_secs(2_000_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_the_systems_up_to_the_longest() {
+        let parts = |time| {
+            let Timespec { tv_sec, tv_nsec } = timespec(time);
+            (tv_sec as u64, tv_nsec as u32)
+        };
+        assert_eq!(parts(Duration::new(1, 999_999_999)), (1, 999_999_999));
+        assert_eq!(parts(Duration::MAX), (2_000_000, 0));
+    }
+
+    #[test]
+    fn an_errno_is_classified_and_kept() {
+        use ErrorKind::*;
+        for (errno, kind, words) in [
+            (Errno::INTR, Interrupted, "signal"),
+            (Errno::BADF, BadDescriptor, "not open"),
+            (Errno::NOMEM, Exhausted, "memory"),
+            (Errno::INVAL, Invalid, "RLIMIT_NOFILE"),
+            (Errno::IO, Other, "refused"),
+        ] {
+            let why = failure(errno);
+            assert_eq!((why.kind(), why.code()), (kind, errno.raw_os_error()));
+            assert!(why.text().contains(words), "{why}");
+        }
+    }
+}

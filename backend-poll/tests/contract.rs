@@ -11,6 +11,7 @@ use support::Watch;
 
 const BEHIND: &[(u32, Readiness)] = &[(1, Readiness::INVALID)];
 const KNOWS_KEYS: bool = true;
+const NAME: &str = "poll";
 
 fn fresh() -> Watch<Poll<Fixed<8>>> {
     Watch(Poll::default())

@@ -92,7 +92,9 @@ fn old_keys_find_nobody() {
     let (a, _b) = pair();
     let (old, new) = (Key::new(1, 1), Key::new(1, 2));
     poll.register(&mut Fds, &a, old, W).unwrap();
-    assert_eq!(poll.register(&mut Fds, &a, new, W).unwrap_err().kind(), ErrorKind::Invalid);
+    let why = poll.register(&mut Fds, &a, new, W).unwrap_err();
+    assert_eq!(why.text(), "an earlier key of the same index is still registered");
+    assert_eq!(why.kind(), ErrorKind::Invalid);
     poll.deregister(&mut Fds, &a, old).unwrap();
     poll.register(&mut Fds, &a, new, W).unwrap();
     poll.deregister(&mut Fds, &a, old).unwrap();

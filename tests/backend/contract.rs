@@ -1,7 +1,7 @@
 //! The clauses of the backend's contract, one test for each, for whichever backend the parent module brings:
 //! `fresh` (a backend that watches nothing), `narrow` (one that reports as few at a time as it can), `unasked` (what of a
-//! readiness comes without being asked for), `BEHIND` (what is told of key 1 when its descriptor is closed behind it) and
-//! `KNOWS_KEYS` (whether deregistering goes by the key, or only by the descriptor's number).
+//! readiness comes without being asked for), `BEHIND` (what is told of key 1 when its descriptor is closed behind it),
+//! `KNOWS_KEYS` (whether deregistering goes by the key, or only by the descriptor's number) and `NAME`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
 use stheno_core::{ErrorKind, Interest, Readiness};
 
 use super::support::*;
-use super::{BEHIND, KNOWS_KEYS, fresh, narrow, unasked};
+use super::{BEHIND, KNOWS_KEYS, NAME, fresh, narrow, unasked};
 
 const READABLE: Readiness = Readiness::READABLE;
 const WRITABLE: Readiness = Readiness::WRITABLE;
@@ -295,6 +295,11 @@ fn b16_the_clock_never_goes_back() {
         assert!(now >= last);
         last = now;
     }
+}
+
+#[test]
+fn it_has_a_name() {
+    assert_eq!(stheno_core::Backend::<Fds>::name(&fresh().0), NAME);
 }
 
 #[test]
