@@ -193,4 +193,42 @@ mod tests {
         );
         assert_eq!((found, tries), (Ok(0), 3));
     }
+
+    #[test]
+    fn a_failure_ends_the_wait() {
+        const BROKEN: Error = Error::new(ErrorKind::Other, "broken");
+        let mut tries = 0;
+        let failed = wait_out(
+            None,
+            || Instant::NEVER,
+            |_| {
+                tries += 1;
+                if tries == 1 { Err(BROKEN) } else { Ok(1) }
+            },
+        );
+        assert_eq!(failed, Err(BROKEN));
+    }
+
+    /// What one bit of the system's says to READ, to WRITE and to PRIORITY; of several, each says its own.
+    #[test]
+    fn each_bit_says_its_own_to_each_interest() {
+        use Readiness as R;
+        let words = [
+            (R::READABLE, [R::READABLE, R::NONE, R::NONE]),
+            (R::WRITABLE, [R::NONE, R::WRITABLE, R::NONE]),
+            (R::PRIORITY, [R::NONE, R::NONE, R::PRIORITY]),
+            (R::ERROR, [R::READABLE | R::ERROR, R::WRITABLE | R::ERROR, R::ERROR]),
+            (R::HANGUP, [R::READABLE | R::HANGUP, R::HANGUP, R::HANGUP]),
+            (R::INVALID, [R::NONE; 3]),
+        ];
+        for system in (0..64).map(R::from_bits_truncate) {
+            for interest in (0..8).map(Interest::from_bits_truncate) {
+                let asked = [Interest::READ, Interest::WRITE, Interest::PRIORITY].map(|bit| interest.contains(bit));
+                let said =
+                    words.iter().filter(|(bit, _)| system.contains(*bit)).flat_map(|(_, says)| says.iter().zip(asked));
+                let expected = said.filter(|(_, asked)| *asked).fold(R::NONE, |all, (word, _)| all | *word);
+                assert_eq!(told(system, interest), expected, "{system} for {interest}");
+            }
+        }
+    }
 }
