@@ -182,9 +182,9 @@ mod tests {
     }
 
     /// So many operations, one after the other: fewer where an interpreter plays them.
-    const DEPTH: u32 = if cfg!(miri) { 2 } else { 6 };
+    const DEPTH: u32 = if cfg!(miri) { 2 } else { 5 };
 
-    /// Every sequence of [`DEPTH`] operations out of pushes and pops of 0 to 4 bytes.
+    /// Every sequence of [`DEPTH`] operations out of pushes and pops of 0 to 4 bytes: three reach every position and length.
     #[test]
     fn agrees_with_a_queue_in_every_short_history() {
         explore(&Buffer::<[u8; 0]>::default(), &VecDeque::new(), 0, DEPTH);
