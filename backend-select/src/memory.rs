@@ -155,11 +155,28 @@ impl<M: Lists> Lists for &mut M {
 
 #[cfg(feature = "alloc")]
 fn grow<T: Clone + Default>(list: &mut alloc::vec::Vec<T>, index: usize) -> Result<()> {
-    if let Some(more) = (index + 1).checked_sub(list.len()) {
+    let len = index + 1;
+    if let Some(more) = len.checked_sub(list.len()) {
         list.try_reserve(more).map_err(|_| Error::new(ErrorKind::Exhausted, "no memory for larger sets"))?;
-        list.resize(index + 1, T::default());
+        list.resize(len, T::default());
     }
     Ok(())
 }
 
 const PAST_THE_END: Error = Error::new(ErrorKind::Invalid, "the descriptor is past the size of the sets");
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heap_is_as_long_as_the_highest_descriptor_needs() {
+        let mut heap = Heap::default();
+        for (descriptor, index, words, places) in [(3 * BITS + 1, 9, 4, 10), (0, 0, 4, 10), (5 * BITS - 1, 30, 5, 31)] {
+            heap.make_room(descriptor, index).unwrap();
+            let Parts { want, ready, keys } = heap.parts();
+            assert!(want.iter().chain(&ready).all(|set| set.len() == words), "{words} words for {descriptor}");
+            assert_eq!(keys.len(), places);
+        }
+    }
+}

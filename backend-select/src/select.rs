@@ -41,10 +41,8 @@ pub struct Select<M> {
     base: usize,
     /// One past the highest descriptor in a set: what the call takes as `nfds`.
     bound: usize,
-    /// How many words of the ready sets the last wait has written.
+    /// How many words of the ready sets hold results: those still to be taken, and nothing else.
     words: usize,
-    /// How many results are still to be taken, at most. The ready sets hold these and nothing else.
-    left: usize,
     /// The descriptor to look for results from; goes on between waits, so that whoever takes few reaches all.
     cursor: usize,
     /// Whether the results are descriptors that proved to be closed.
@@ -62,7 +60,7 @@ impl<M: Memory> Select<M> {
     /// For systems whose sockets have the highest numbers. The sets begin at 0 all the same, as the system wants them.
     pub fn with_base(memory: M, base: RawFd) -> Self {
         let base = usize::try_from(base).unwrap_or(0);
-        Self { memory, base, bound: 0, words: 0, left: 0, cursor: 0, invalid: false }
+        Self { memory, base, bound: 0, words: 0, cursor: 0, invalid: false }
     }
 
     fn insert(&mut self, number: RawFd, key: Key, interest: Interest) -> Result<()> {
@@ -132,7 +130,7 @@ impl<M: Memory> Select<M> {
 
     /// One call. `Ok(0)` where nothing was ready, or where nothing is known after all.
     fn attempt(&mut self, timeout: Option<Duration>) -> Result<usize> {
-        (self.left, self.invalid) = (0, false);
+        self.invalid = false;
         self.words = self.bound.div_ceil(BITS);
         let parts = self.memory.parts();
         let mut sets = parts.ready.map(|set| set.get_mut(..self.words).unwrap_or_default());
@@ -141,13 +139,14 @@ impl<M: Memory> Select<M> {
                 *ready = *want;
             }
         }
-        self.left = match call(self.bound, sets, timeout.map(timespec).as_ref()) {
-            Ok(0) => 0,
-            Ok(found) => self.count(found),
-            Err(Errno::BADF) => self.evict(),
-            Err(why) => return Err(failure(why).doing("wait")),
-        };
-        Ok(self.left)
+        match call(self.bound, sets, timeout.map(timespec).as_ref()) {
+            Ok(found) => Ok(self.count(found)),
+            Err(Errno::BADF) => Ok(self.evict()),
+            Err(why) => {
+                self.words = 0;
+                Err(failure(why).doing("wait"))
+            }
+        }
     }
 
     /// Counts the descriptors behind so many bits, and clears what comes after them: the kernel leaves words that are
@@ -206,23 +205,16 @@ impl<M: Memory> Select<M> {
     }
 
     fn take(&mut self) -> Option<Fired> {
-        while self.left > 0 {
-            let Some((descriptor, mut readiness)) = self.search() else {
-                self.left = 0;
-                return None;
-            };
-            self.left -= 1;
-            self.cursor = descriptor + 1;
-            let index = descriptor.saturating_sub(self.base);
-            let Some(key) = self.key(index) else { continue };
-            if self.invalid {
-                // The number may soon name another socket, which must find its place vacant.
-                self.forget(index);
-                readiness = Readiness::INVALID;
-            }
-            return Some(Fired { key, readiness });
+        let (descriptor, mut readiness) = self.search()?;
+        self.cursor = descriptor + 1;
+        let index = descriptor.saturating_sub(self.base);
+        let key = self.key(index)?;
+        if self.invalid {
+            // The number may soon name another socket, which must find its place vacant.
+            self.forget(index);
+            readiness = Readiness::INVALID;
         }
-        None
+        Some(Fired { key, readiness })
     }
 
     /// Takes the next descriptor out of the ready sets: one lap, from the cursor on.
@@ -317,3 +309,22 @@ const SETS: [(Interest, Readiness); 3] = [
 const BELOW_BASE: Error = Error::new(ErrorKind::Invalid, "the descriptor is below the first that can be watched");
 const ANOTHER_KEY: Error = Error::new(ErrorKind::Invalid, "the descriptor is registered under another key");
 const NOT_REGISTERED: Error = Error::new(ErrorKind::Invalid, "the key is not registered for this descriptor");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Fixed;
+
+    #[test]
+    fn the_bound_is_one_past_the_highest_that_is_wanted() {
+        let mut select = Select::new(Fixed::<4, 0>::default());
+        for descriptor in [3, 2 * BITS + 6, 5] {
+            select.want(descriptor, Interest::WRITE);
+        }
+        assert_eq!(select.bound, 2 * BITS + 7);
+        for (gone, bound) in [(5, 2 * BITS + 7), (2 * BITS + 6, 4), (3, 0)] {
+            select.want(gone, Interest::NONE);
+            assert_eq!(select.bound, bound, "without {gone}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ fn what_is_past_the_sets_is_refused() {
     let last = high(&a, 4 * BITS as i32 - 1);
     let past = high(&a, 4 * BITS as i32);
     assert_eq!((number(&last), number(&past)), (4 * BITS as i32 - 1, 4 * BITS as i32), "nobody else is up there");
-    let mut watch = Watch(Select::new(Fixed::<4, { 4 * BITS }>::default()));
+    let mut watch = Watch(Select::new(Fixed::<4, { 8 * BITS }>::default()));
     watch.register(&last, 1, W).unwrap();
     let why = watch.register(&past, 2, W).unwrap_err();
     assert_eq!(why.kind(), ErrorKind::Invalid);
@@ -82,6 +82,21 @@ fn many_words_many_results_and_a_few_closed_ones() {
         watch.deregister(fd, *key).unwrap();
     }
     assert_eq!(watch.wait(Duration::ZERO), Ok(0));
+}
+
+#[test]
+fn a_closed_one_that_nobody_took_does_not_come_as_another() {
+    let (a, _b) = pair();
+    let [low, first, second] = [39 * BITS + 1, 40 * BITS + 3, 40 * BITS + 9].map(|least| high(&a, least as i32));
+    let mut watch = Watch(Select::new(Fixed::<48, { 48 * BITS }>::default()));
+    watch.register(&first, 1, W).unwrap();
+    assert_eq!(watch.look(), [(1, Readiness::WRITABLE)], "the next search begins behind the first");
+    watch.deregister(&first, 1).unwrap();
+    watch.register(&low, 0, W).unwrap();
+    watch.register(&second, 2, W).unwrap();
+    let _second = close_behind(second);
+    assert_eq!(watch.wait(Duration::ZERO), Ok(1));
+    assert_eq!(watch.look(), [(0, Readiness::WRITABLE)]);
 }
 
 #[test]
