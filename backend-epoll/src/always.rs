@@ -102,3 +102,42 @@ fn wanted(item: &AlwaysReady) -> Readiness {
     Readiness::READABLE.when(item.interest.contains(Interest::READ))
         | Readiness::WRITABLE.when(item.interest.contains(Interest::WRITE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stheno_core::storage::Array;
+
+    const fn key(index: u32) -> Key {
+        Key::new(index, 0)
+    }
+
+    /// Three that are always ready, the first of which has been taken.
+    fn one_of_three_taken() -> Always<Array<AlwaysReady, 4>> {
+        let mut always = Always::new(Array::default());
+        for index in 0..3 {
+            always.add(key(index), Interest::READ).unwrap();
+        }
+        assert_eq!(always.begin(), 3);
+        assert_eq!(always.take().map(|fired| fired.key), Some(key(0)));
+        always
+    }
+
+    #[test]
+    fn who_leaves_or_comes_between_results_neither_hides_nor_doubles_another() {
+        for (gone, left) in [(0, &[1, 2][..]), (1, &[2]), (2, &[1])] {
+            let mut always = one_of_three_taken();
+            assert!(always.change(key(gone), Interest::NONE));
+            assert_eq!(always.left(), left.len());
+            for index in left {
+                assert_eq!(always.take().map(|fired| fired.key), Some(key(*index)), "{gone} is gone");
+            }
+            assert!(always.take().is_none());
+        }
+        let mut always = one_of_three_taken();
+        always.add(key(3), Interest::READ).unwrap();
+        assert_eq!(always.left(), 2, "the fourth is for the next wait");
+        assert!(always.change(key(3), Interest::NONE));
+        assert_eq!(always.left(), 2);
+    }
+}

@@ -218,7 +218,7 @@ where
         let some_were_left = self.next < self.end || self.always.left() > 0;
         let results = wait_out(timeout, now, |left| self.attempt(left))?;
         self.always_first = false;
-        if some_were_left && results > 0 {
+        if some_were_left {
             self.rotate();
         }
         Ok(results)

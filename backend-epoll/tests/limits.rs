@@ -5,7 +5,6 @@ mod support;
 
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
 use stheno_core::storage::Array;
 use stheno_core::{Backend, ErrorKind, Interest, Key, Readiness};
 use stheno_epoll::{AlwaysReady, Epoll};
@@ -13,14 +12,10 @@ use support::*;
 
 type Small<const BATCH: usize> = Epoll<BATCH, Array<AlwaysReady, 2>>;
 
-fn file() -> rustix::fd::OwnedFd {
-    rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
-}
-
 #[test]
 fn the_list_of_files_has_an_end() {
     let mut watch = Watch(Small::<4>::new().unwrap());
-    let files = [file(), file(), file()];
+    let files = [null(), null(), null()];
     watch.register(&files[0], 0, R).unwrap();
     watch.register(&files[1], 1, W).unwrap();
     let why = watch.register(&files[2], 2, R).unwrap_err();
@@ -37,7 +32,7 @@ fn the_list_of_files_has_an_end() {
 #[test]
 fn a_file_without_interest_lets_the_others_wait() {
     let mut watch = Watch(Small::<4>::new().unwrap());
-    let file = file();
+    let file = null();
     watch.register(&file, 0, P).unwrap();
     watch.late(Duration::from_millis(2));
 }
@@ -46,7 +41,7 @@ fn a_file_without_interest_lets_the_others_wait() {
 fn files_and_sockets_are_told_together() {
     let mut watch = Watch(Small::<1>::new().unwrap());
     let (a, _b) = pair();
-    let (one, two) = (file(), file());
+    let (one, two) = (null(), null());
     watch.register(&one, 0, R).unwrap();
     watch.register(&two, 1, R).unwrap();
     watch.register(&a, 2, W).unwrap();
@@ -113,7 +108,7 @@ fn timeouts_of_every_length() {
 fn the_list_grows_on_the_heap() {
     use stheno_core::Open;
     let mut watch = Watch(Epoll::<4>::open().unwrap());
-    let files: Vec<_> = (0..20).map(|_| file()).collect();
+    let files: Vec<_> = (0..20).map(|_| null()).collect();
     for (key, file) in (0..).zip(&files) {
         watch.register(file, key, R).unwrap();
     }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
+use rustix::time::{ClockId, clock_gettime};
 use stheno_core::{ErrorKind, Interest, Readiness};
 
 use super::support::*;
@@ -134,6 +134,49 @@ fn b8_nobody_starves() {
     assert_eq!(seen, [1; 6], "two at a time, each came once in three waits");
 }
 
+/// Of several that are ready each comes first in its time, files (B10) among sockets and either by themselves.
+#[test]
+fn b8_whoever_takes_one_at_a_time_reaches_all() {
+    for (sockets, files) in [(6, 0), (0, 2), (6, 2)] {
+        let mut watch = fresh();
+        let sockets: Vec<_> = (0..sockets).map(|_| pair()).collect();
+        let files: Vec<_> = (0..files).map(|_| null()).collect();
+        let all = sockets.iter().map(|(a, _)| a).chain(&files);
+        let all = (0..).zip(all).map(|(key, fd)| watch.register(fd, key, W).unwrap()).count();
+        let mut seen = [0; 8];
+        let seen = seen.get_mut(..all).expect("as many as there is room for");
+        for _ in 0..100 {
+            assert_eq!(watch.wait(None), Ok(all));
+            seen[watch.next().unwrap().0 as usize] += 1;
+        }
+        assert!(seen.iter().all(|times| *times > 100 / all / 4), "{seen:?} of {} files", files.len());
+    }
+}
+
+#[test]
+fn b9_an_event_ends_a_wait_of_any_length() {
+    let (mut watch, (a, b)) = (fresh(), pair());
+    send(&b);
+    watch.register(&a, 1, R).unwrap();
+    for micros in [0, 1, 500, 1_000, 1_500, 19_999, 20_000, 30_500] {
+        assert_eq!(watch.wait(Duration::from_micros(micros)), Ok(1), "{micros} us");
+        assert_eq!(watch.next(), Some((1, READABLE)));
+    }
+}
+
+#[test]
+fn b9_to_wait_is_to_sleep() {
+    let (mut watch, (a, _b)) = (fresh(), pair());
+    watch.register(&a, 1, R).unwrap();
+    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    for millis in [15, 100] {
+        let before = used();
+        watch.late(Duration::from_millis(millis));
+        let used = used() - before;
+        assert!(used < Duration::from_millis(millis / 3), "a wait of {millis} ms kept a processor busy for {used:?}");
+    }
+}
+
 #[test]
 fn b9_a_wait_is_never_too_short_and_hardly_too_long() {
     let (mut watch, (a, _b)) = (fresh(), pair());
@@ -172,7 +215,7 @@ fn b9_a_timeout_past_every_bound_is_no_error() {
 #[test]
 fn b10_files_are_always_ready() {
     let (mut watch, (a, _b)) = (fresh(), pair());
-    let file = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    let file = null();
     watch.register(&a, 0, W).unwrap();
     watch.register(&file, 1, R | W).unwrap();
     assert_eq!(watch.register(&file, 1, R).map_err(|why| why.kind()), Err(ErrorKind::Invalid));
@@ -182,6 +225,7 @@ fn b10_files_are_always_ready() {
     watch.reregister(&a, 0, R).unwrap();
     watch.reregister(&file, 1, W).unwrap();
     assert_eq!(watch.look(), [(1, WRITABLE)]);
+    assert_eq!(watch.wait(None), Ok(1), "nor for the others");
     watch.reregister(&file, 1, Interest::NONE).unwrap();
     assert_eq!(watch.look(), []);
     watch.late(Duration::from_millis(2));

@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit};
 use stheno_core::net::Half;
@@ -115,6 +116,11 @@ impl<B: Backend<Fds>> Watch<B> {
 /// Two ends of a local stream.
 pub fn pair() -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None).unwrap()
+}
+
+/// A file, which is always ready.
+pub fn null() -> OwnedFd {
+    rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
 /// The same file under a number from `least` on; numbers so high are nobody else's in this process.
