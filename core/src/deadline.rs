@@ -198,6 +198,7 @@ mod tests {
         slots[1].deadline = Instant::from_nanos(5);
         assert!(slots[1].is_late());
         queue.file(&mut slots, 1);
+        assert!(!slots[1].is_late());
         slots[1].deadline = Instant::from_nanos(50);
         assert!(!slots[1].is_late());
         assert_eq!(queue.first(&slots), Some((1, Instant::from_nanos(5))));

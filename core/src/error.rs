@@ -210,6 +210,7 @@ mod tests {
             why.doing("recv").on_descriptor(5).doing("send").to_string(),
             "recv descriptor 5: connection refused (os error 111)"
         );
+        assert_eq!((why.kind(), why.code(), why.text()), (ErrorKind::Disconnected, 111, "connection refused"));
         assert_eq!(std::format!("{why:?}"), "Disconnected(connection refused (os error 111))");
     }
 
@@ -219,5 +220,7 @@ mod tests {
         assert_eq!(why.on_text("unix:/s").to_string(), "bind unix:/s: no");
         let long = "ä".repeat(60);
         assert_eq!(why.on_text(&long).to_string(), std::format!("bind …{}: no", "ä".repeat(23)));
+        let odd = long + "x";
+        assert_eq!(why.on_text(&odd).to_string(), std::format!("bind …{}x: no", "ä".repeat(22)));
     }
 }

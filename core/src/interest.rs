@@ -219,6 +219,7 @@ mod flags {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     #[test]
@@ -235,6 +236,18 @@ mod tests {
             }
         }
         assert_eq!(Interest::from_bits_truncate(0xff), Interest::ALL);
-        assert_eq!(Interest::READ.when(false), Interest::NONE);
+        assert_eq!((Interest::READ.when(false), Interest::READ.when(true)), (Interest::NONE, Interest::READ));
+    }
+
+    #[test]
+    fn a_set_is_told_by_its_names() {
+        for (set, told) in
+            [(Interest::NONE, "nothing"), (Interest::WRITE, "WRITE"), (Interest::ALL, "READ | WRITE | PRIORITY")]
+        {
+            assert_eq!(std::format!("{set} {set:?}"), std::format!("{told} {told}"));
+        }
+        let mut fired = Readiness::READABLE;
+        fired |= Readiness::ERROR | Readiness::READABLE;
+        assert_eq!(std::format!("{fired} {fired:?}"), "READABLE | ERROR READABLE | ERROR");
     }
 }

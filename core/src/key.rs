@@ -58,3 +58,17 @@ impl fmt::Debug for Key {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_number_and_a_name() {
+        let key = Key::new(3, u32::MAX);
+        assert_eq!((key.index(), key.generation(), key.to_bits()), (3, u32::MAX, 0xffff_ffff_0000_0003));
+        assert_eq!(Key::from_bits(key.to_bits()), key);
+        assert_eq!(std::format!("{key} {key:?}"), "#3.4294967295 #3.4294967295");
+    }
+}

@@ -56,3 +56,16 @@ impl fmt::Debug for Instant {
         if *self == Self::NEVER { f.write_str("never") } else { write!(f, "{}ns", self.0) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn parts_are_nanoseconds_and_never_has_a_name() {
+        let instant = Instant::from_parts(2, 7);
+        assert_eq!((instant, instant.as_nanos()), (Instant::from_nanos(2_000_000_007), 2_000_000_007));
+        assert_eq!(std::format!("{instant:?}, {:?}", Instant::from_parts(u64::MAX, 0)), "2000000007ns, never");
+    }
+}

@@ -138,9 +138,12 @@ fn an_idle_channel_may_come_to_listen() {
     let (mut events, log) = (events(), Log::default());
     let key = events.create(stheno_core::Kind::Stream, 0_u16, log.actor("door")).unwrap();
     let (_, mut io) = events.channel(key).unwrap();
+    assert!(!io.accepting());
+    io.set_reuse_address().unwrap();
     io.bind(&7).unwrap();
     io.listen(5).unwrap();
     assert!(io.accepting());
+    assert_eq!(events.net().count.reuse, 1);
     events.net_mut().call(7);
     events.turn(NO_WAIT).unwrap();
     log.tells(["door accepted"]);

@@ -194,6 +194,30 @@ fn a_starved_listener_is_never_closed_for_it() {
 }
 
 /// Two listeners rest; whichever is closed leaves the other in the list.
+/// Accepts by itself, and says nothing of what came of it.
+struct Stoic;
+impl Dispatcher<Memory> for Stoic {
+    fn handle_accept(&mut self, channel: &mut Channel<'_, Memory, Self>) -> Result<()> {
+        let _ = channel.accept();
+        Ok(())
+    }
+    fn handle_error(&mut self, _: Error, _: &mut Channel<'_, Memory, Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_listener_rests_also_where_its_handler_swallows_the_want() {
+    let (net, watch) = pair();
+    let mut events: EventLoop<Stoic, Memory, Watch, Array<Slot<Stoic, Memory>, 4>> =
+        EventLoop::with_parts(net, watch, Array::default());
+    let key = events.listen(7_u16, Stoic).unwrap();
+    events.net_mut().limit = 1;
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!((events.net().count.accept, events.net().interest(key)), (1, None));
+}
+
 #[test]
 fn listeners_rest_side_by_side() {
     for closed in 0..3_usize {
@@ -337,6 +361,30 @@ fn adopting_past_the_table_is_full() {
     log.tells(["door accepted", "door error: adopt: the table of channels is full"]);
     assert!(events.net_mut().has_ended(far), "hung up on");
     assert_eq!(events.net().held(), 2);
+}
+
+#[test]
+fn adopting_past_the_spare_slots_is_for_the_next_turn() {
+    let log = Log::default();
+    let more = log.clone();
+    let (mut events, _) = at_door(log.actor("door").on(move |event, channel| match event {
+        Event::Accepted(guest) => {
+            channel.adopt(guest, more.actor("a")).unwrap();
+            Some(channel.connect_to(7_u16, more.actor("b")).map(drop))
+        }
+        Event::Error(_) => Some(Ok(())),
+        _ => None,
+    }));
+    events.set_spare(1);
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted", "door error: add a channel: no vacant slot is left for this turn"]);
+    assert_eq!(events.len(), 2);
+    events.set_spare(2);
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!((events.len(), log.take().iter().any(|line| line.contains("error"))), (4, false));
 }
 
 /// Where the table can grow it does, between turns; callers wait in line for that long.

@@ -40,50 +40,6 @@ fn defaults_do_not_spin() {
     assert_eq!(events.net().interest(key), Some(Interest::ALL));
 }
 
-#[cfg(feature = "log")]
-#[test]
-fn what_nobody_handles_is_logged_once() {
-    use std::sync::Mutex;
-    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    thread_local!(static MINE: Cell<bool> = const { Cell::new(false) });
-    struct Lines;
-    impl log::Log for Lines {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
-        }
-        fn log(&self, record: &log::Record<'_>) {
-            if MINE.get() {
-                LINES.lock().unwrap().push(record.args().to_string());
-            }
-        }
-        fn flush(&self) {}
-    }
-    log::set_logger(&Lines).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    MINE.set(true);
-    let mut events = silent();
-    let (socket, far) = events.net_mut().connection();
-    let key = events.add(socket, Silent).unwrap();
-    for _ in 0..3 {
-        events.net_mut().say(far, b"x");
-        events.touch(key).unwrap();
-        events.turn(NO_WAIT).unwrap();
-    }
-    let lines = std::mem::take(&mut *LINES.lock().unwrap());
-    let name = format!("channel {key}:");
-    assert_eq!(lines, [format!("{name} unhandled read event"), format!("{name} unhandled write event")]);
-
-    let door = events.listen(7_u16, Silent).unwrap();
-    for _ in 0..3 {
-        events.net_mut().call(7);
-        events.turn(NO_WAIT).unwrap();
-    }
-    assert_eq!(events.net().waiting(7), 0, "callers that nobody takes are hung up on");
-    let lines = std::mem::take(&mut *LINES.lock().unwrap());
-    assert_eq!(lines, [format!("channel {door}: unhandled accepted event")]);
-    assert_eq!(events.net().held(), 2);
-}
-
 /// Of all defaults only PRIORITY is left; then the peer hangs up, and poll reports that for PRIORITY alone.
 #[test]
 fn priority_alone_is_parked_on_a_hangup() {

@@ -45,6 +45,8 @@ pub struct Count {
     pub send: u32,
     pub take_error: u32,
     pub close: u32,
+    /// Addresses that were to be used again.
+    pub reuse: u32,
     pub register: u32,
     pub reregister: u32,
     pub deregister: u32,
@@ -553,6 +555,12 @@ impl Net for Memory {
             Kind::Datagram => self.make(End::Mailbox { port, peer: None, letters: VecDeque::new(), error: None }),
         };
         Ok(self.hand_out(uid))
+    }
+
+    fn set_reuse_address(&mut self, socket: &mut Socket) -> Result<()> {
+        self.uid(socket);
+        self.count.reuse += 1;
+        Ok(())
     }
 
     fn bind(&mut self, socket: &mut Socket, at: &u16) -> Result<()> {
