@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace inject fuzz miri
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -15,6 +15,7 @@ DARING ?= 2
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines rules scenarios turns
+PACKAGE ?= stheno-core stheno-select stheno-poll stheno-epoll
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,3 +109,6 @@ miri: ## the tests of the core, interpreted: undefined behaviour shows (needs ni
 	interpret --package stheno-core --all-features; \
 	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
 	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
+
+mutants: ## change the code bit by bit, which tests must notice (PACKAGE=stheno-poll; needs cargo-mutants)
+	CARGO="$(CARGO)" .cargo/mutants.sh $(PACKAGE)
