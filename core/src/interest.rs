@@ -45,7 +45,8 @@ impl Interest {
     /// Urgent data. (`POLLPRI`, the except set)
     pub const PRIORITY: Self = Self(1 << 2);
 
-    const NAMES: &'static [(&'static str, u8)] = &[("READ", 1), ("WRITE", 1 << 1), ("PRIORITY", 1 << 2)];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("READ", Self::READ), ("WRITE", Self::WRITE), ("PRIORITY", Self::PRIORITY)];
 }
 
 impl Readiness {
@@ -62,13 +63,13 @@ impl Readiness {
     /// The descriptor is not open.
     pub const INVALID: Self = Self(1 << 5);
 
-    const NAMES: &'static [(&'static str, u8)] = &[
-        ("READABLE", 1),
-        ("WRITABLE", 1 << 1),
-        ("PRIORITY", 1 << 2),
-        ("ERROR", 1 << 3),
-        ("HANGUP", 1 << 4),
-        ("INVALID", 1 << 5),
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("READABLE", Self::READABLE),
+        ("WRITABLE", Self::WRITABLE),
+        ("PRIORITY", Self::PRIORITY),
+        ("ERROR", Self::ERROR),
+        ("HANGUP", Self::HANGUP),
+        ("INVALID", Self::INVALID),
     ];
 }
 
@@ -147,7 +148,7 @@ macro_rules! small_set {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut between = "";
                 for (name, bit) in Self::NAMES {
-                    if self.0 & bit != 0 {
+                    if self.intersects(*bit) {
                         f.write_str(between)?;
                         f.write_str(name)?;
                         between = " | ";
@@ -246,6 +247,8 @@ mod tests {
         {
             assert_eq!(std::format!("{set} {set:?}"), std::format!("{told} {told}"));
         }
+        let all = "READABLE | WRITABLE | PRIORITY | ERROR | HANGUP | INVALID";
+        assert_eq!(std::format!("{}", Readiness::ALL), all);
         let mut fired = Readiness::READABLE;
         fired |= Readiness::ERROR | Readiness::READABLE;
         assert_eq!(std::format!("{fired} {fired:?}"), "READABLE | ERROR READABLE | ERROR");

@@ -145,13 +145,12 @@ impl<N: Net> Io<'_, N> {
             State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("recv")),
             _ => {}
         }
-        let datagram = self.own.state == State::Datagram;
         let (net, socket) = self.live()?;
         let received = receive(net, socket);
         match &received {
             Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
-            Ok(Received::End) if !datagram => self.found(Flags::ENDED),
-            Ok(_) => {}
+            Ok(Received::End) => self.found(Flags::ENDED),
+            Ok(Received::WouldBlock) => {}
             Err(why) => self.broke(why, Flags::BROKEN),
         }
         received
