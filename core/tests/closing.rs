@@ -81,7 +81,11 @@ fn draining_is_bounded_in_a_turn_and_goes_on_in_the_next() {
     events.turn(None).unwrap();
     let first = log.take().len();
     assert!(first < 50, "{first} events in one turn");
-    assert_eq!(events.channel(key).unwrap().1.state(), State::Draining);
+    let sends = events.net().count.send;
+    let (_, mut io) = events.channel(key).unwrap();
+    assert_eq!((io.state(), io.connected()), (State::Draining, true));
+    assert_eq!(io.send(b"y").unwrap_err().to_string(), "send: broken pipe (os error 32)");
+    assert_eq!(events.net().count.send, sends, "the net is not asked again");
     events.run().unwrap();
     let told = log.take();
     let reads = (first - 1) + told.iter().filter(|line| *line == "a read .").count();
