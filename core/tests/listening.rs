@@ -151,6 +151,40 @@ fn want_that_comes_back_is_told_again() {
 }
 
 #[test]
+fn want_is_told_again_where_the_caller_has_gone_meanwhile() {
+    let log = Log::default();
+    let (mut events, _) = at_door(log.actor("door"));
+    for _ in 0..2 {
+        events.net_mut().call(7);
+        events.net_mut().exhausted_accepts = 1;
+        events.turn(NO_WAIT).unwrap();
+        log.tells(["door error: accept: too many sockets"]);
+        events.net_mut().answer(7).unwrap();
+        for _ in 0..4 {
+            events.turn(Some(ms(100))).unwrap();
+        }
+        log.tells([]);
+    }
+}
+
+/// Systems look for a descriptor first, and for a caller then: behind one that was accepted there may be nobody.
+#[test]
+fn want_behind_a_caller_is_told_when_it_is_known() {
+    let log = Log::default();
+    let (mut events, key) = at_door(log.actor("door"));
+    events.net_mut().limit = 2;
+    for _ in 0..2 {
+        events.net_mut().call(7);
+    }
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted"]);
+    assert!(events.net().interest(key).is_some());
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door error: accept: too many sockets"]);
+    assert_eq!(events.net().interest(key), None);
+}
+
+#[test]
 fn a_starved_listener_resumes_when_a_socket_is_closed() {
     let log = Log::default();
     let (mut events, _) = at_door(log.actor("door"));
@@ -193,7 +227,6 @@ fn a_starved_listener_is_never_closed_for_it() {
     }
 }
 
-/// Two listeners rest; whichever is closed leaves the other in the list.
 /// Accepts by itself, and says nothing of what came of it.
 struct Stoic;
 impl Dispatcher<Memory> for Stoic {
@@ -218,6 +251,7 @@ fn a_listener_rests_also_where_its_handler_swallows_the_want() {
     assert_eq!((events.net().count.accept, events.net().interest(key)), (1, None));
 }
 
+/// Two listeners rest; whichever is closed leaves the other in the list.
 #[test]
 fn listeners_rest_side_by_side() {
     for closed in 0..3_usize {
@@ -355,10 +389,11 @@ fn adopting_past_the_table_is_full() {
         Event::Error(_) => Some(Ok(())),
         _ => None,
     });
-    events.listen(7_u16, door).unwrap();
+    let key = events.listen(7_u16, door).unwrap();
     let far = events.net_mut().call(7);
     events.turn(NO_WAIT).unwrap();
     log.tells(["door accepted", "door error: adopt: the table of channels is full"]);
+    assert_eq!(events.net().interest(key), None, "it rests");
     assert!(events.net_mut().has_ended(far), "hung up on");
     assert_eq!(events.net().held(), 2);
 }
@@ -423,6 +458,8 @@ fn a_handler_without_room_for_a_caller_does_not_close_its_listener() {
         let far = events.net_mut().call(7);
         events.turn(NO_WAIT).unwrap();
         assert_eq!(events.channel(door).is_ok(), goes_on, "{kind:?}");
+        let rests = events.net().interest(door).is_none();
+        assert_eq!(rests, matches!(kind, Exhausted | User), "{kind:?}: there is room in the table");
         assert!(events.net_mut().has_ended(far), "the caller is hung up on");
     }
 }
