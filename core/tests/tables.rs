@@ -1,0 +1,71 @@
+//! When a table is asked to grow.
+mod actor;
+mod memory;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actor::{Actor, Log};
+use memory::{Memory, Watch, pair};
+use stheno_core::{EventLoop, Slot, Storage};
+
+const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
+
+/// A heap whose end moves; counts how often it was asked for more.
+struct Elastic<T> {
+    items: Vec<T>,
+    end: Rc<Cell<usize>>,
+    asked: Rc<Cell<u32>>,
+}
+
+impl<T> Storage<T> for Elastic<T> {
+    fn as_slice(&self) -> &[T] {
+        &self.items
+    }
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.items
+    }
+    fn push(&mut self, item: T) -> Result<(), T> {
+        self.asked.set(self.asked.get() + 1);
+        if self.items.len() == self.end.get() {
+            return Err(item);
+        }
+        self.items.push(item);
+        Ok(())
+    }
+    fn truncate(&mut self, len: usize) {
+        self.items.truncate(len);
+    }
+}
+
+#[test]
+fn a_heap_that_was_full_is_asked_again_each_turn() {
+    let (log, (net, watch)) = (Log::default(), pair());
+    let (end, asked) = (Rc::new(Cell::new(1)), Rc::new(Cell::new(0)));
+    let storage = Elastic::<Slot<Actor, Memory>> { items: Vec::new(), end: end.clone(), asked: asked.clone() };
+    let mut events: EventLoop<Actor, Memory, Watch, _> = EventLoop::with_parts(net, watch, storage);
+    events.set_spare(2);
+    events.listen(7_u16, log.actor("door")).unwrap();
+    events.net_mut().call(7);
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door error: accept: the table of channels is full"]);
+    asked.set(0);
+    for _ in 0..5 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    assert!((5..=10).contains(&asked.get()), "asked {} times in five turns", asked.get());
+    log.tells([]);
+    end.set(3);
+    events.turn(NO_WAIT).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    log.tells(["door accepted"]);
+    assert_eq!(events.net().elapsed(), Duration::ZERO, "no pause was needed");
+
+    // One place is vacant now; that there is no second one is found out once.
+    asked.set(0);
+    for _ in 0..5 {
+        events.turn(NO_WAIT).unwrap();
+    }
+    assert!(asked.get() <= 1, "asked {} times for more than it needs", asked.get());
+}
