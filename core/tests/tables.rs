@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Log};
+use actor::{Actor, Events, Log, events};
 use memory::{Memory, Watch, pair};
 use stheno_core::{EventLoop, Slot, Storage};
 
@@ -68,4 +68,22 @@ fn a_heap_that_was_full_is_asked_again_each_turn() {
         events.turn(NO_WAIT).unwrap();
     }
     assert!(asked.get() <= 1, "asked {} times for more than it needs", asked.get());
+}
+
+#[test]
+fn what_has_been_used_is_used_again_first_and_no_slot_is_lost() {
+    let (mut events, log) = (events(), Log::default());
+    events.set_spare(3);
+    let add = |events: &mut Events| {
+        let (socket, _) = events.net_mut().connection();
+        events.add(socket, log.actor("a")).unwrap()
+    };
+    let first = add(&mut events);
+    add(&mut events);
+    events.turn(NO_WAIT).unwrap();
+    // Three are vacant; with the first one four, which is too few from now on.
+    events.set_spare(6);
+    events.close(first).unwrap();
+    let taken = [(); 6].map(|()| add(&mut events).index());
+    assert_eq!(taken, [0, 2, 3, 4, 5, 6]);
 }
