@@ -227,7 +227,9 @@ mod tests {
     fn clear_forgets() {
         let mut buffer = Buffer::<[u8; 3]>::default();
         assert_eq!(buffer.push(b"xyz!"), 3);
+        assert!(buffer.is_full());
         buffer.clear();
+        assert!(!buffer.is_full());
         assert_eq!((buffer.len(), buffer.room(), buffer.capacity()), (0, 3, 3));
     }
 }
