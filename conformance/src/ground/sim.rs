@@ -7,7 +7,7 @@ use stheno::{Error, ErrorKind, Half, Instant, Kind, Net, Received};
 
 use super::{Family, Ground, Sign};
 use crate::contract::Failure;
-use crate::sim::{Address, Deed, Sim, Socket};
+use crate::sim::{Address, Deed, Link, Sim, Socket};
 
 /// What is sent later, and by whom.
 #[derive(Debug)]
@@ -20,7 +20,10 @@ impl Ground for Sim {
     type Later = Later;
 
     fn open() -> Result<Self, Failure> {
-        Ok(Self::new())
+        let mut net = Self::new();
+        // As much as a loopback takes before the sender has to wait.
+        net.set_link(Link { window: 1 << 20, ..Link::PLAIN });
+        Ok(net)
     }
 
     fn anywhere(_: Family) -> Result<Address, Failure> {

@@ -109,13 +109,7 @@ impl<M: Memory> Net for Network<M> {
     }
 
     fn recv_urgent(&mut self, socket: &mut Socket) -> Result<Option<u8>> {
-        let done = self.entry_mut(socket.0).map(|entry| match &mut entry.end {
-            End::Stream(stream) => stream.urgent.take(),
-            _ => None,
-        });
-        if matches!(done, Ok(Some(_))) {
-            self.room_is_made();
-        }
+        let done = self.recv_urgent_byte(socket.0);
         self.on(socket, "receive urgent data", done)
     }
 
@@ -148,7 +142,7 @@ impl<M: Memory> Net for Network<M> {
         }
     }
 
-    /// One urgent byte at a time: there is no room for another until the peer has taken it.
+    /// As TCP has it, it is one mark at a place of the stream: another one, sent before the peer has taken this, moves it.
     fn send_urgent(&mut self, socket: &mut Socket, byte: u8) -> Result<bool> {
         let done = self.send_urgently(socket.0, byte);
         self.on(socket, "send urgent data", done)

@@ -6,7 +6,9 @@ use stheno_core::Readiness;
 use super::address::Address;
 use super::entry::Id;
 use super::errno::Errno;
+use super::link::Link;
 use super::memory::Bytes;
+use super::network::nanos;
 
 /// One end of a connection, or of an attempt at one.
 pub(super) struct Stream<B> {
@@ -20,7 +22,7 @@ pub(super) struct Stream<B> {
     /// How much of it has arrived.
     pub(super) arrived: usize,
     pub(super) flight: Flight,
-    pub(super) urgent: Option<u8>,
+    pub(super) mark: Option<Mark>,
     /// The peer sends nothing more.
     pub(super) ended: bool,
     /// Its own halves that were shut.
@@ -29,6 +31,15 @@ pub(super) struct Stream<B> {
     /// Refused, or reset.
     pub(super) over: bool,
     pub(super) error: Option<Errno>,
+}
+
+/// Where the urgent byte is among what has arrived: the last one that came, since there is one mark and no more.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    /// How many bytes are before it.
+    at: usize,
+    /// Until it is taken; its place in the stream stays until it is read past.
+    pub(super) byte: Option<u8>,
 }
 
 /// How far an attempt to connect is.
@@ -42,7 +53,7 @@ pub(super) enum Call {
     Verdict { when: u64, why: Option<Errno> },
 }
 
-/// What is under way to one end of a connection. Nothing arrives before what was sent earlier, but for urgent data.
+/// What is under way to one end of a connection. Nothing arrives before what was sent earlier.
 #[derive(Default)]
 pub(super) struct Flight {
     batches: [Batch; Flight::BATCHES],
@@ -53,7 +64,6 @@ pub(super) struct Flight {
     gap: u64,
     /// When the last of what was sent arrives.
     pub(super) last: u64,
-    pub(super) urgent: Option<(u64, u8)>,
     pub(super) end: Option<u64>,
     pub(super) reset: Option<u64>,
 }
@@ -63,34 +73,43 @@ pub(super) struct Flight {
 struct Batch {
     when: u64,
     len: usize,
+    /// Which of them is urgent, and what it is.
+    urgent: Option<Urgent>,
 }
 
+/// An urgent byte, and how many of what it was sent with come before it.
+type Urgent = (usize, u8);
+
 impl Flight {
-    /// More of them at once travel as one, which arrives when its last byte does.
+    /// More of them at once travel as one, which arrives when its last byte does, and whose last urgent byte is the urgent
+    /// one.
     const BATCHES: usize = 8;
 
     pub(super) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    pub(super) fn push(&mut self, when: u64, len: usize, segment: Option<(usize, usize)>, gap: u64) {
-        (self.segment, self.gap) = (segment, gap);
+    /// Puts so many bytes on their way, of which the last one is the urgent one, if there is any.
+    pub(super) fn push(&mut self, when: u64, len: usize, urgent: Option<u8>, link: &Link) {
+        (self.segment, self.gap) = (link.segment, nanos(link.jitter));
+        let urgent = urgent.zip(len.checked_sub(1)).map(|(byte, at)| (at, byte));
         let last = self.len.checked_sub(1).and_then(|last| self.batches.get_mut(last));
         match last {
-            Some(last) if last.when == when || self.len == Self::BATCHES => {
-                *last = Batch { when, len: last.len + len };
+            Some(last) if (last.when == when && last.urgent.is_none()) || self.len == Self::BATCHES => {
+                let urgent = urgent.map(|(at, byte)| (last.len + at, byte)).or(last.urgent);
+                *last = Batch { when, len: last.len + len, urgent };
             }
             _ => {
                 if let Some(place) = self.batches.get_mut(self.len) {
-                    *place = Batch { when, len };
+                    *place = Batch { when, len, urgent };
                     self.len += 1;
                 }
             }
         }
     }
 
-    /// How many bytes arrive now, once.
-    fn segment(&mut self, now: u64, rng: &mut Rng) -> Option<usize> {
+    /// How many bytes arrive now, once, and which of them is urgent.
+    fn segment(&mut self, now: u64, rng: &mut Rng) -> Option<(usize, Option<Urgent>)> {
         let (segment, gap) = (self.segment, self.gap);
         let first = self.batches.first_mut().filter(|first| self.len > 0 && first.when <= now)?;
         let n = match segment {
@@ -98,23 +117,25 @@ impl Flight {
             None => first.len,
         };
         first.len -= n;
+        let urgent = first.urgent.take_if(|(at, _)| *at < n);
+        if let Some((at, _)) = &mut first.urgent {
+            *at -= n;
+        }
         if first.len == 0 {
             self.batches.rotate_left(1);
             self.len -= 1;
         } else {
             first.when = first.when.saturating_add(rng.u64(1..=gap.max(1)));
         }
-        Some(n)
+        Some((n, urgent))
     }
 
     /// When the next of it arrives; `u64::MAX` is never.
     fn due(&self) -> u64 {
-        let in_order = match self.batches.first().filter(|_| self.len > 0) {
-            Some(first) => Some(first.when),
-            None => self.end.or(self.reset),
-        };
-        let urgent = self.urgent.map(|(when, _)| when);
-        in_order.into_iter().chain(urgent).min().unwrap_or(u64::MAX)
+        match self.batches.first().filter(|_| self.len > 0) {
+            Some(first) => first.when,
+            None => self.end.or(self.reset).unwrap_or(u64::MAX),
+        }
     }
 }
 
@@ -127,7 +148,7 @@ impl<B: Bytes> Stream<B> {
             inbox: B::default(),
             arrived: 0,
             flight: Flight::default(),
-            urgent: None,
+            mark: None,
             ended: false,
             deaf: false,
             mute: false,
@@ -148,11 +169,14 @@ impl<B: Bytes> Stream<B> {
             Some(_) => return,
             None => {}
         }
-        while let Some(n) = self.flight.segment(now, rng) {
+        while let Some((n, urgent)) = self.flight.segment(now, rng) {
+            if let Some((at, byte)) = urgent {
+                // The mark moves. Like Linux, whoever has read up to the last one goes past that, and has lost it if it was
+                // not taken; where something comes before it, it is ordinary data now, taken or not.
+                self.pass_mark();
+                self.mark = Some(Mark { at: self.arrived + at, byte: Some(byte) });
+            }
             self.arrived += n;
-        }
-        if let Some((_, byte)) = self.flight.urgent.take_if(|(when, _)| *when <= now) {
-            self.urgent = Some(byte);
         }
         if !self.flight.is_empty() {
             return;
@@ -166,6 +190,33 @@ impl<B: Bytes> Stream<B> {
                 self.break_off(if self.ended { Errno::PIPE } else { Errno::CONNRESET });
             }
         }
+    }
+
+    /// Goes past the mark where that is next, be its byte taken or not. Says whether it was.
+    fn pass_mark(&mut self) -> bool {
+        let passed = self.mark.take_if(|mark| mark.at == 0).is_some();
+        if passed {
+            self.inbox.consume(1);
+            self.arrived -= 1;
+        }
+        passed
+    }
+
+    /// Hands out what has arrived: up to the mark, or what is behind it where that is next. Says how many bytes it was, if
+    /// any room was made.
+    pub(super) fn take(&mut self, into: [&mut [u8]; 2]) -> Option<usize> {
+        let passed = self.pass_mark();
+        let mut done = 0;
+        for slice in into {
+            let most = self.mark.map_or(self.arrived, |mark| mark.at).min(slice.len());
+            let n = self.inbox.pop(slice.get_mut(..most).unwrap_or_default());
+            self.arrived -= n;
+            if let Some(mark) = &mut self.mark {
+                mark.at -= n;
+            }
+            done += n;
+        }
+        (passed || done > 0).then_some(done)
     }
 
     fn break_off(&mut self, why: Errno) {
@@ -198,9 +249,11 @@ impl<B> Stream<B> {
             return Readiness::NONE;
         }
         let finished = (self.ended || self.deaf) && self.mute;
-        Readiness::READABLE.when(self.arrived > 0 || self.ended || self.deaf || self.over)
+        // The place of the urgent byte is nothing to read.
+        let next = self.mark.map_or(0, |mark| usize::from(mark.at == 0));
+        Readiness::READABLE.when(self.arrived > next || self.ended || self.deaf || self.over)
             | Readiness::WRITABLE.when(has_room || self.is_broken())
-            | Readiness::PRIORITY.when(self.urgent.is_some())
+            | Readiness::PRIORITY.when(self.mark.is_some_and(|mark| mark.byte.is_some()))
             | Readiness::ERROR.when(self.error.is_some())
             | Readiness::HANGUP.when(self.over || finished)
     }

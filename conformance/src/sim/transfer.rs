@@ -10,6 +10,15 @@ use super::network::{Network, nanos};
 
 impl<M: Memory> Network<M> {
     pub(super) fn send_bytes(&mut self, id: Id, bytes: &[u8]) -> Result<Option<usize>> {
+        self.send_all(id, bytes, None)
+    }
+
+    /// An urgent byte needs room like any other.
+    pub(super) fn send_urgently(&mut self, id: Id, byte: u8) -> Result<bool> {
+        Ok(self.send_all(id, &[byte], Some(byte))?.is_some())
+    }
+
+    fn send_all(&mut self, id: Id, bytes: &[u8], urgent: Option<u8>) -> Result<Option<usize>> {
         let Some(room) = self.may_send(id)? else { return Ok(None) };
         if bytes.is_empty() {
             return Ok(Some(0));
@@ -32,29 +41,9 @@ impl<M: Memory> Network<M> {
         if n == 0 {
             return Err(Errno::NOBUFS.error());
         }
-        stream.flight.push(when, n, link.segment, nanos(link.jitter));
+        stream.flight.push(when, n, urgent, &link);
         self.arrives_at(peer, when);
         Ok(Some(n))
-    }
-
-    pub(super) fn send_urgently(&mut self, id: Id, byte: u8) -> Result<bool> {
-        if self.may_send(id)?.is_none() {
-            return Ok(false);
-        }
-        let (link, peer) = self.way(id)?;
-        let Some(peer) = peer else {
-            self.answer_with_reset(id, &link);
-            return Ok(true);
-        };
-        let when = self.arrival(&link);
-        match self.stream_mut(peer) {
-            Some(stream) if stream.urgent.is_none() && stream.flight.urgent.is_none() => {
-                stream.flight.urgent = Some((when, byte));
-            }
-            _ => return Ok(false),
-        }
-        self.arrives_at(peer, when);
-        Ok(true)
     }
 
     /// How many bytes there is room for; `None` where the connection is not there yet.
@@ -137,24 +126,32 @@ impl<M: Memory> Network<M> {
         if stream.call.is_some() {
             return Ok(Received::WouldBlock);
         }
-        if stream.arrived > 0 {
-            let mut n = 0;
-            for slice in into {
-                let most = stream.arrived.min(slice.len());
-                let got = stream.inbox.pop(slice.get_mut(..most).unwrap_or_default());
-                stream.arrived -= got;
-                n += got;
-            }
+        let taken = stream.take(into);
+        let received = match taken {
+            Some(n) if n > 0 => Ok(Received::Data(n)),
+            // To read where there is but the urgent byte is to read past it.
+            _ if stream.ended => Ok(Received::End),
+            _ => match stream.error.take() {
+                Some(why) => Err(why.error()),
+                None if stream.over || stream.deaf => Ok(Received::End),
+                None => Ok(Received::WouldBlock),
+            },
+        };
+        if taken.is_some() {
             self.room_is_made();
-            return Ok(Received::Data(n));
         }
-        if stream.ended {
-            return Ok(Received::End);
+        received
+    }
+
+    /// The urgent byte, unless it was taken or read past.
+    pub(super) fn recv_urgent_byte(&mut self, id: Id) -> Result<Option<u8>> {
+        let End::Stream(stream) = &mut self.entry_mut(id)?.end else { return Ok(None) };
+        let Some(mark) = stream.mark.as_mut().filter(|mark| mark.byte.is_some()) else { return Ok(None) };
+        // Like Linux: it stays where a reset came, unless everything had come before that.
+        if stream.over && !stream.ended {
+            return Err(Errno::NOTCONN.error());
         }
-        if let Some(why) = stream.error.take() {
-            return Err(why.error());
-        }
-        Ok(if stream.over || stream.deaf { Received::End } else { Received::WouldBlock })
+        Ok(mark.byte.take())
     }
 
     pub(super) fn shut_half(&mut self, id: Id, half: Half) -> Result<()> {
@@ -210,8 +207,7 @@ impl<M: Memory> Network<M> {
     /// Tells the other end that this one is going.
     fn end_peer_of(&mut self, id: Id, abruptly: bool) {
         let Some(stream) = self.stream(id) else { return };
-        let unread = stream.arrived > 0 || stream.urgent.is_some();
-        let (broken, mute) = (abruptly || unread || stream.call.is_some(), stream.mute);
+        let (broken, mute) = (abruptly || stream.arrived > 0 || stream.call.is_some(), stream.mute);
         // Bytes that find nobody any more are answered with a reset.
         let underway = (!stream.flight.is_empty()).then_some(stream.flight.last);
         let Ok((link, Some(peer))) = self.way(id) else { return };
