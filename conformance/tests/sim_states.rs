@@ -1,6 +1,8 @@
 //! What the simulated network says of a socket in every state: the same as Linux, to whoever asks for what.
 
-use stheno_conformance::sim::{Address, Fixed, Memory, Network, Socket, Watch};
+use core::time::Duration;
+
+use stheno_conformance::sim::{Address, Fixed, Link, Memory, Network, Socket, Watch};
 use stheno_core::net::Half;
 use stheno_core::{Backend, Error, ErrorKind, Interest, Key, Kind, Net, Open, Readiness, Received, Result, State};
 
@@ -255,6 +257,137 @@ states! {
         assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::Data(5)));
         assert_eq!(net.send_urgent(&mut theirs, b'?'), Ok(true));
         assert_eq!(net.recv_urgent(&mut ours), Ok(Some(b'?')));
+    }
+
+    urgent_bytes_are_read_up_to_and_past(net) {
+        let (mut ours, mut theirs) = net.pair()?;
+        let mut bytes = [0; 9];
+        net.send(&mut theirs, b"ab")?;
+        net.send_urgent(&mut theirs, b'!')?;
+        net.send(&mut theirs, b"cd")?;
+        assert_eq!((net.recv(&mut ours, &mut bytes), &bytes[..2]), (Ok(Received::Data(2)), &b"ab"[..]));
+        told(net, &ours, "RWP");
+        assert_eq!((net.recv(&mut ours, &mut bytes), &bytes[..2]), (Ok(Received::Data(2)), &b"cd"[..]));
+        told(net, &ours, "W");
+        assert_eq!(net.recv_urgent(&mut ours), Ok(None));
+        // Alone it is nothing to read, and whoever tries loses it.
+        net.send_urgent(&mut theirs, b'!')?;
+        told(net, &ours, "WP");
+        assert_eq!(net.recv(&mut ours, &mut bytes), Ok(Received::WouldBlock));
+        told(net, &ours, "W");
+    }
+
+    a_second_urgent_byte_moves_the_mark(net) {
+        let (mut ours, mut theirs) = net.pair()?;
+        let mut bytes = [0; 9];
+        net.send(&mut theirs, b"ab")?;
+        net.send_urgent(&mut theirs, b'1')?;
+        net.send_urgent(&mut theirs, b'2')?;
+        assert_eq!(net.recv_urgent(&mut ours), Ok(Some(b'2')));
+        assert_eq!((net.recv(&mut ours, &mut bytes), &bytes[..3]), (Ok(Received::Data(3)), &b"ab1"[..]));
+        assert_eq!(net.recv(&mut ours, &mut bytes), Ok(Received::WouldBlock));
+        // Where nothing is before it, it is gone.
+        net.send_urgent(&mut theirs, b'3')?;
+        net.send_urgent(&mut theirs, b'4')?;
+        told(net, &ours, "WP");
+        assert_eq!(net.recv_urgent(&mut ours), Ok(Some(b'4')));
+        assert_eq!(net.recv(&mut ours, &mut bytes), Ok(Received::WouldBlock));
+    }
+
+    urgent_bytes_need_room(net) {
+        let (mut ours, mut theirs) = net.pair()?;
+        fill(net, &mut theirs);
+        assert_eq!(net.send_urgent(&mut theirs, b'!'), Ok(false));
+        assert_eq!(net.recv(&mut ours, &mut [0; 1]), Ok(Received::Data(1)));
+        assert_eq!(net.send_urgent(&mut theirs, b'!'), Ok(true));
+        told(net, &ours, "RWP");
+        told(net, &theirs, "");
+    }
+
+    urgent_bytes_come_in_order_however_slowly(net) {
+        let link = Link { latency: Duration::from_millis(5), segment: Some((1, 2)), window: 64, ..Link::PLAIN };
+        net.set_link(link);
+        let (mut ours, mut theirs) = net.pair()?;
+        let mut heard = Vec::new();
+        // More than travel each by itself, so that some of the marks are moved on the way.
+        for round in 0..12 {
+            net.send(&mut theirs, &[b'a' + round])?;
+            assert_eq!(net.send_urgent(&mut theirs, b'0' + round), Ok(true));
+        }
+        told(net, &ours, "W");
+        let mut urgent = Vec::new();
+        let mut bytes = [0; 9];
+        for _ in 0..100 {
+            net.advance(Duration::from_millis(1));
+            urgent.extend(net.recv_urgent(&mut ours)?);
+            while let Received::Data(n) = net.recv(&mut ours, &mut bytes)? {
+                heard.extend_from_slice(&bytes[..n]);
+            }
+        }
+        assert_eq!(urgent.last(), Some(&b';'));
+        assert!(urgent.is_sorted());
+        let letters: Vec<u8> = heard.iter().copied().filter(u8::is_ascii_lowercase).collect();
+        assert_eq!(letters, b"abcdefghijkl");
+    }
+
+    local_peer_that_closed_is_a_broken_pipe(net) {
+        let (mut ours, theirs) = net.local_pair()?;
+        told(net, &ours, "W");
+        assert_eq!(net.local_address(&ours), Ok(Address::ANY));
+        assert_eq!(net.state(&ours), Ok(State::OPEN));
+        assert_eq!(codes(net.send_urgent(&mut ours, b'!').unwrap_err()), (ErrorKind::Unsupported, 95));
+        net.close(theirs);
+        told(net, &ours, "RWH");
+        assert_eq!(codes(net.send(&mut ours, b"x").unwrap_err()), (ErrorKind::Disconnected, 32));
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::End));
+        assert_eq!(net.shutdown(&mut ours, Half::Write), Ok(()));
+    }
+
+    local_peer_that_closed_without_reading_resets(net) {
+        let (mut ours, mut theirs) = net.local_pair()?;
+        net.send(&mut ours, b"unread")?;
+        net.send(&mut theirs, b"last words")?;
+        net.close(theirs);
+        told(net, &ours, "RWHE");
+        assert_eq!(codes(net.send(&mut ours, b"x").unwrap_err()), (ErrorKind::Disconnected, 32));
+        assert_eq!(net.recv(&mut ours, &mut [0; 20]), Ok(Received::Data(10)));
+        assert_eq!(codes(net.recv(&mut ours, &mut [0; 9]).unwrap_err()), RESET);
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::End));
+        told(net, &ours, "RWH");
+    }
+
+    local_peer_that_shut_its_reading_takes_nothing(net) {
+        let (mut ours, mut theirs) = net.local_pair()?;
+        net.send(&mut theirs, b"hello")?;
+        net.shutdown(&mut theirs, Half::Read)?;
+        told(net, &ours, "RW");
+        told(net, &theirs, "RW");
+        assert_eq!(codes(net.send(&mut ours, b"x").unwrap_err()), (ErrorKind::Disconnected, 32));
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::Data(5)));
+        // It still talks.
+        assert_eq!(net.send(&mut theirs, b"more"), Ok(Some(4)));
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::Data(4)));
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::WouldBlock));
+    }
+
+    a_full_local_connection_is_not_writable_though_it_broke(net) {
+        let (mut ours, mut theirs) = net.local_pair()?;
+        fill(net, &mut ours);
+        told(net, &ours, "");
+        net.shutdown(&mut theirs, Half::Read)?;
+        told(net, &ours, "");
+        net.close(theirs);
+        told(net, &ours, "RWHE");
+    }
+
+    local_pairs_have_no_way_to_be_slow(net) {
+        net.set_link(Link { latency: Duration::from_secs(1), segment: Some((1, 1)), ..Link::ROUGH });
+        let (mut ours, mut theirs) = net.local_pair()?;
+        net.send(&mut theirs, b"hello")?;
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::Data(5)));
+        net.close(theirs);
+        assert_eq!(net.recv(&mut ours, &mut [0; 9]), Ok(Received::End));
+        assert!(net.is_settled());
     }
 
     datagram_refused_is_ready_once(net) {

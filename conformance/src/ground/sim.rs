@@ -42,7 +42,7 @@ impl Ground for Sim {
     }
 
     fn local_pair(&mut self) -> Result<(Socket, Socket), Failure> {
-        Ok(Sim::pair(self)?)
+        Ok(Sim::local_pair(self)?)
     }
 
     fn sockets(&mut self) -> Result<(Socket, Socket), Failure> {

@@ -44,8 +44,9 @@
 //!
 //! # What it is like
 //!
-//! Like Linux, as far as it goes: readiness in every state of a TCP or UDP socket, error numbers, what a backlog holds,
-//! what becomes of bytes that nobody read. Unless a [`Link`] says otherwise everything arrives at once, as on a loopback.
+//! Like Linux, as far as it goes: readiness in every state of a TCP or UDP socket or of a [pair](Network::local_pair) within
+//! one machine, error numbers, what a backlog holds, what becomes of bytes that nobody read and of an urgent one that is read
+//! past. Unless a [`Link`] says otherwise everything arrives at once, as on a loopback.
 //! The clock stands still until somebody waits, or until a test [advances](Network::advance) or [settles](Network::settle)
 //! the world. [Deeds](Network::after) happen while the program waits. Everything that is left to chance comes from one
 //! [seed](Network::seeded).
@@ -54,12 +55,12 @@
 //!
 //! # What it does not simulate
 //!
-//! Hosts (there is one), routes and names; pipes, files, the Unix family and wakers; TCP's own machinery: congestion,
-//! retransmission, timeouts, keep-alive, `TIME_WAIT`, two that connect to each other; acknowledgements, which take no time,
-//! so that a sender knows at once what its peer has read; a buffer of the sender's own: there is the receiver's window, and
-//! room is told as soon as there is any; urgent data inline, or a second urgent byte before the first was taken; the reset
-//! with which Linux answers data for a socket of which both halves were shut. A socket whose attempt to connect failed
-//! cannot be used for another.
+//! Hosts (there is one), routes and names; pipes, files and wakers; the Unix family's names and urgent bytes; TCP's own
+//! machinery: congestion, retransmission, timeouts, keep-alive, `TIME_WAIT`, two that connect to each other;
+//! acknowledgements, which take no time, so that a sender knows at once what its peer has read; a buffer of the
+//! sender's own: there is the receiver's window, and room is told as soon as there is any; urgent data inline, or
+//! announced before its byte arrives; the reset with which Linux answers data for a socket of which both halves were
+//! shut. A socket whose attempt to connect failed cannot be used for another.
 
 mod address;
 mod calls;

@@ -190,6 +190,7 @@ impl<M: Memory> Net for Network<M> {
 
     fn peer_address(&self, socket: &Socket) -> Result<Address> {
         let there = self.entry(socket.0).and_then(|entry| match &entry.end {
+            End::Stream(stream) if stream.local => Ok(stream.there),
             End::Stream(stream) if stream.call.is_none() && !stream.is_disconnected() => Ok(stream.there),
             End::Mailbox(mailbox) => mailbox.peer.ok_or(Errno::NOTCONN.error()),
             _ => Err(Errno::NOTCONN.error()),

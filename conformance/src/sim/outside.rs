@@ -11,8 +11,32 @@ use super::stream::Stream;
 impl<M: Memory> Network<M> {
     /// A connected pair: a socket for the program, and its peer, which does not count against the limit.
     pub fn pair(&mut self) -> Result<(Socket, Socket)> {
-        let mut theirs = self.outside(|net| net.fresh(Kind::Stream))?;
-        match self.pair_with(&mut theirs) {
+        self.pair_of(false)
+    }
+
+    /// A connected pair as within one machine (`socketpair` of the Unix family), whose ends see at once what the other does.
+    ///
+    /// To send to a peer that has closed, or that has shut its reading half, is a broken pipe from then on (`EPIPE`), and a
+    /// peer's close is a hang-up, with an error where the peer left something unread (`ECONNRESET`). Neither end has an
+    /// address, nothing is ever under way, a [`reset`](Self::reset) is a close, and there are no urgent bytes: to send one is
+    /// an error (`EOPNOTSUPP`). Of the [links](Self::set_link) of its ends only the window counts.
+    ///
+    /// ```
+    /// use stheno_conformance::sim::Sim;
+    /// use stheno_core::{Half, Net};
+    /// let mut net = Sim::new();
+    /// let (mut ours, mut theirs) = net.local_pair()?;
+    /// net.shutdown(&mut theirs, Half::Read)?;
+    /// assert_eq!(net.send(&mut ours, b"hello").unwrap_err().code(), 32);
+    /// # Ok::<(), stheno_core::Error>(())
+    /// ```
+    pub fn local_pair(&mut self) -> Result<(Socket, Socket)> {
+        self.pair_of(true)
+    }
+
+    fn pair_of(&mut self, local: bool) -> Result<(Socket, Socket)> {
+        let theirs = self.outside(|net| net.fresh(Kind::Stream))?;
+        match self.pair_with(&theirs, local) {
             Ok(ours) => Ok((ours, theirs)),
             Err(why) => {
                 self.close(theirs);
@@ -21,22 +45,25 @@ impl<M: Memory> Network<M> {
         }
     }
 
-    fn pair_with(&mut self, theirs: &mut Socket) -> Result<Socket> {
+    fn pair_with(&mut self, theirs: &Socket, local: bool) -> Result<Socket> {
         let ours = self.fresh(Kind::Stream)?;
-        let addresses = self.settle_at(ours.0, Address::ANY).and_then(|here| {
-            let there = self.settle_at(theirs.0, Address::ANY)?;
-            Ok((here, there))
-        });
-        let (here, there) = match addresses {
-            Ok(both) => both,
+        match self.join(&ours, theirs, local) {
+            Ok(()) => Ok(ours),
             Err(why) => {
                 self.close(ours);
-                return Err(why);
+                Err(why)
             }
+        }
+    }
+
+    fn join(&mut self, ours: &Socket, theirs: &Socket, local: bool) -> Result<()> {
+        let (here, there) = match local {
+            true => (Address::ANY, Address::ANY),
+            false => (self.settle_at(ours.0, Address::ANY)?, self.settle_at(theirs.0, Address::ANY)?),
         };
-        self.entry_mut(ours.0)?.end = End::Stream(Stream::new(there, Some(theirs.0)));
-        self.entry_mut(theirs.0)?.end = End::Stream(Stream::new(here, Some(ours.0)));
-        Ok(ours)
+        self.entry_mut(ours.0)?.end = End::Stream(Stream { local, ..Stream::new(there, Some(theirs.0)) });
+        self.entry_mut(theirs.0)?.end = End::Stream(Stream { local, ..Stream::new(here, Some(ours.0)) });
+        Ok(())
     }
 
     /// A peer that begins to connect there.
@@ -76,7 +103,8 @@ impl<M: Memory> Network<M> {
         }
     }
 
-    /// Closes a connection with a reset, as a peer that has crashed does. (`SO_LINGER` of no time)
+    /// Closes a connection with a reset, as a peer that has crashed does. (`SO_LINGER` of no time) A [local
+    /// one](Self::local_pair) knows none, and is closed.
     pub fn reset(&mut self, socket: Socket) {
         self.end(socket.0, true);
     }

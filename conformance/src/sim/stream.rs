@@ -15,6 +15,8 @@ pub(super) struct Stream<B> {
     pub(super) there: Address,
     /// The other end; gone where the world knows it no more.
     pub(super) peer: Option<Id>,
+    /// Whether it is of the Unix family, whose ends see at once what the other does.
+    pub(super) local: bool,
     /// The attempt to connect, until it has ended.
     pub(super) call: Option<Call>,
     /// What the peer sent, in order, that which has arrived first.
@@ -144,6 +146,7 @@ impl<B: Bytes> Stream<B> {
         Self {
             there,
             peer,
+            local: false,
             call: None,
             inbox: B::default(),
             arrived: 0,
@@ -244,6 +247,12 @@ impl<B> Stream<B> {
         self.mute || self.over || self.error.is_some()
     }
 
+    /// Whether the system calls it writable: a connection over which nothing can be sent any more is, but a local one only
+    /// where there would be room.
+    const fn is_writable(&self, has_room: bool) -> bool {
+        has_room || (self.is_broken() && !self.local)
+    }
+
     pub(super) fn readiness(&self, has_room: bool) -> Readiness {
         if self.call.is_some() {
             return Readiness::NONE;
@@ -252,7 +261,7 @@ impl<B> Stream<B> {
         // The place of the urgent byte is nothing to read.
         let next = self.mark.map_or(0, |mark| usize::from(mark.at == 0));
         Readiness::READABLE.when(self.arrived > next || self.ended || self.deaf || self.over)
-            | Readiness::WRITABLE.when(has_room || self.is_broken())
+            | Readiness::WRITABLE.when(self.is_writable(has_room))
             | Readiness::PRIORITY.when(self.mark.is_some_and(|mark| mark.byte.is_some()))
             | Readiness::ERROR.when(self.error.is_some())
             | Readiness::HANGUP.when(self.over || finished)

@@ -15,6 +15,9 @@ impl<M: Memory> Network<M> {
 
     /// An urgent byte needs room like any other.
     pub(super) fn send_urgently(&mut self, id: Id, byte: u8) -> Result<bool> {
+        if self.stream(id).is_some_and(|stream| stream.local) {
+            return Err(Errno::OPNOTSUPP.error());
+        }
         Ok(self.send_all(id, &[byte], Some(byte))?.is_some())
     }
 
@@ -53,7 +56,8 @@ impl<M: Memory> Network<M> {
         if stream.call.is_some() {
             return Ok(None);
         }
-        if let Some(why) = stream.error.take() {
+        // A local one's error is for who receives.
+        if let Some(why) = stream.error.take_if(|_| !stream.local) {
             return Err(why.error());
         }
         if stream.is_broken() {
@@ -65,8 +69,10 @@ impl<M: Memory> Network<M> {
     /// How what this socket sends fares, and the other end of its connection, unless that is gone.
     fn way(&self, id: Id) -> Result<(Link, Option<Id>)> {
         let entry = self.entry(id)?;
-        let peer = self.stream(id).and_then(|stream| stream.peer);
-        Ok((entry.link, peer.filter(|peer| self.stream(*peer).is_some())))
+        let stream = self.stream(id);
+        let link = if stream.is_some_and(|stream| stream.local) { Link::PLAIN } else { entry.link };
+        let peer = stream.and_then(|stream| stream.peer);
+        Ok((link, peer.filter(|peer| self.stream(*peer).is_some())))
     }
 
     /// When something in order arrives at this end that is sent over this link now.
@@ -129,11 +135,11 @@ impl<M: Memory> Network<M> {
         let taken = stream.take(into);
         let received = match taken {
             Some(n) if n > 0 => Ok(Received::Data(n)),
-            // To read where there is but the urgent byte is to read past it.
-            _ if stream.ended => Ok(Received::End),
+            // To read where there is but the urgent byte is to read past it. A local one tells its error before its end.
+            _ if stream.ended && !stream.local => Ok(Received::End),
             _ => match stream.error.take() {
                 Some(why) => Err(why.error()),
-                None if stream.over || stream.deaf => Ok(Received::End),
+                None if stream.over || stream.ended || stream.deaf => Ok(Received::End),
                 None => Ok(Received::WouldBlock),
             },
         };
@@ -158,7 +164,7 @@ impl<M: Memory> Network<M> {
         let entry = self.entry_mut(id)?;
         let here = entry.here;
         let stream = match &mut entry.end {
-            End::Stream(stream) if !stream.is_disconnected() && stream.call.is_none() => stream,
+            End::Stream(stream) if stream.local || !(stream.is_disconnected() || stream.call.is_some()) => stream,
             // The attempt is given up.
             End::Stream(stream) if stream.call.is_some() => {
                 self.end_peer_of(id, true);
@@ -176,6 +182,12 @@ impl<M: Memory> Network<M> {
             _ => return Err(Errno::NOTCONN.error()),
         };
         match half {
+            Half::Read if stream.local => {
+                stream.deaf = true;
+                if let Some(peer) = stream.peer.and_then(|peer| self.stream_mut(peer)) {
+                    peer.mute = true;
+                }
+            }
             Half::Read => stream.deaf = true,
             Half::Write if stream.mute => {}
             Half::Write => {
@@ -207,6 +219,13 @@ impl<M: Memory> Network<M> {
     /// Tells the other end that this one is going.
     fn end_peer_of(&mut self, id: Id, abruptly: bool) {
         let Some(stream) = self.stream(id) else { return };
+        if stream.local {
+            let unread = stream.arrived > 0;
+            let Some(peer) = stream.peer.and_then(|peer| self.stream_mut(peer)) else { return };
+            (peer.ended, peer.mute) = (true, true);
+            peer.error = unread.then_some(Errno::CONNRESET);
+            return;
+        }
         let (broken, mute) = (abruptly || stream.arrived > 0 || stream.call.is_some(), stream.mute);
         // Bytes that find nobody any more are answered with a reset.
         let underway = (!stream.flight.is_empty()).then_some(stream.flight.last);
