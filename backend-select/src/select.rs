@@ -143,7 +143,8 @@ impl<M: Memory> Select<M> {
             Ok(found) => Ok(self.count(found)),
             Err(Errno::BADF) => Ok(self.evict()),
             Err(why) => {
-                self.words = 0;
+                // A call that failed, or that a signal ended, leaves in the sets what was asked for.
+                self.memory.parts().ready.into_iter().for_each(|set| set.fill(FdSetElement::default()));
                 Err(failure(why).doing("wait"))
             }
         }
