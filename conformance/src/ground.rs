@@ -10,6 +10,9 @@ use stheno::{Half, Instant, Net, Received};
 
 use crate::contract::Failure;
 
+pub use loopback::{Later, Loopback, in_a_thread};
+
+mod loopback;
 pub(crate) mod os;
 mod sim;
 
@@ -18,6 +21,8 @@ mod sim;
 /// The loop under test and the far ends of its connections live in the same network, so everything is asked of the net. For
 /// an operating system the net is a unit struct, and the far ends are blocking sockets of the standard library; in a
 /// simulation, or over a stack that is driven by hand, they are sockets of the same net, used without the loop.
+///
+/// A network that can call itself need not implement this: [`Loopback`] is smaller, and makes a ground of it.
 ///
 /// What a network does not have ([`Need`]) is declared where it is made a column
 /// ([`Backing::without`](crate::Backing::without)); what is only used by cases that need it may then say that it is not

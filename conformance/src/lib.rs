@@ -17,6 +17,8 @@ pub mod ground;
 #[cfg(feature = "std")]
 mod in_order;
 #[cfg(feature = "std")]
+mod judge;
+#[cfg(feature = "std")]
 pub mod matrix;
 #[cfg(feature = "std")]
 mod probe;
@@ -39,7 +41,9 @@ mod telling;
 mod walk;
 
 #[cfg(feature = "std")]
-pub use ground::{Ground, Need};
+pub use ground::{Ground, Loopback, Need, Sign, in_a_thread};
+#[cfg(feature = "std")]
+pub use judge::{assert_conforms, assert_declared, conform, diverges, needless};
 #[cfg(feature = "std")]
 pub use probe::{Probe, Transcript, World};
 #[cfg(feature = "std")]
@@ -49,7 +53,7 @@ pub use scenario::Scenario;
 #[cfg(feature = "std")]
 pub use story::{agrees, tell, witness};
 #[cfg(feature = "std")]
-pub use suite::{Backing, Suite};
+pub use suite::{Backing, Part, Suite};
 #[cfg(feature = "std")]
 pub use telling::{Telling, Wait};
 #[cfg(feature = "std")]

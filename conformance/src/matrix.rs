@@ -66,6 +66,13 @@ impl Outcome {
         Self { cell, runs: 0, failures: 0, took: Duration::ZERO, evidence: None }
     }
 
+    /// One round, in which this came of it.
+    pub(crate) fn once(cell: Cell) -> Self {
+        let mut outcome = Self::skipped("");
+        outcome.add(cell, None, Duration::ZERO);
+        outcome
+    }
+
     /// Takes in one more round.
     pub(crate) fn add(&mut self, cell: Cell, evidence: Option<Evidence>, took: Duration) {
         self.took += took;

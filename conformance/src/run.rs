@@ -69,6 +69,9 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
+/// Whoever runs cases has the process to itself: some use up all descriptors, or close them behind backs.
+static ALONE: Mutex<()> = Mutex::new(());
+
 impl Suite {
     /// Runs every case once on every backend.
     pub fn run(&self, backings: &[Backing]) -> Report {
@@ -76,7 +79,11 @@ impl Suite {
     }
 
     /// Runs every case on every backend, as often and in such a way as the settings say.
+    ///
+    /// One run at a time in a process: whoever else calls it waits. No other test may run beside it that minds that all
+    /// descriptors are in use for a while.
     pub fn run_with(&self, backings: &[Backing], settings: &Settings, observer: &dyn Observer) -> Report {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let began = Instant::now();
         let (mut rows, tasks) = self.plan(backings);
         let names: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
@@ -165,7 +172,7 @@ enum Job<'a> {
 impl Task<'_> {
     /// Stories do not disturb each other; contract cases say whether they do.
     fn is_exclusive(&self) -> bool {
-        matches!(self.job, Job::Case(Case { exclusive: true, .. }))
+        self.backing.is_one_at_a_time() || matches!(self.job, Job::Case(Case { exclusive: true, .. }))
     }
 
     /// A panic is a failure like any other.
@@ -173,7 +180,7 @@ impl Task<'_> {
         let perform = || match self.job {
             Job::Story(story) => self.backing.judge(story, settings),
             Job::Case(case) => {
-                let skipped = self.backing.lacks(case.needs).map(Cell::Skipped);
+                let skipped = self.backing.skips(&case.full_name(), case.needs).map(Cell::Skipped);
                 (skipped.unwrap_or_else(|| case.run(settings)), None)
             }
         };

@@ -133,7 +133,24 @@ impl Scenario {
             _ => None,
         };
         let needs: BTreeSet<_> = self.steps.iter().filter_map(needed).collect();
-        needs.into_iter().collect()
+        needs.into_iter().chain([Need::Sockets(self.sockets())]).collect()
+    }
+
+    /// How many sockets there are at once, far ends included: at most, since what handlers close is not taken off.
+    fn sockets(&self) -> u32 {
+        let (mut open, mut most) = (0_u32, 0);
+        for step in &self.steps {
+            match step.words[0].as_str() {
+                // With the other end, which waits in line or has been let in.
+                "connect" | "dial" | "adopt" => open += 2,
+                // With the listener that tells where nobody will listen.
+                "refused" | "listen" | "host" | "datagrams" | "sender" => open += 1,
+                "close" | "reset" => open = open.saturating_sub(1),
+                _ => {}
+            }
+            most = most.max(open + u32::from(step.words[0] == "refused"));
+        }
+        most
     }
 
     /// The channels on which messages have borders.

@@ -22,16 +22,21 @@ include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
 #[derive(Clone)]
 pub struct Backing {
     name: String,
-    tell: fn(&Scenario, &Settings) -> Telling,
+    tell: Teller,
     contract: Vec<Case>,
     lacks: Vec<(Need, String)>,
+    /// Cases that are not run, by their full names.
+    leaves_out: Vec<(String, String)>,
+    one_at_a_time: bool,
 }
+
+type Teller = fn(&Scenario, &Settings) -> Telling;
 
 impl Backing {
     /// A backend over the operating system's sockets by its type, under this name.
     pub fn of<B: Backend<World> + Backend<Os> + Open + 'static>(name: &str) -> Self {
         let contract = [contract::cases::<Os, B>(), contract::os_cases::<B>()].concat();
-        Self { name: name.into(), tell: |story, _| witness::<Os, B>(story), contract, lacks: Vec::new() }
+        Self::new(name, |story, _| witness::<Os, B>(story), contract)
     }
 
     /// A backend over a network of its own.
@@ -40,9 +45,12 @@ impl Backing {
     pub fn on<G: Ground, B: Backend<World<G>> + Backend<G> + Open + 'static>(name: &str) -> Self {
         // Any backend will do to name the cases that are not run.
         let contract = [contract::cases::<G, B>(), contract::os_cases::<stheno::Poll>()].concat();
-        let tell: fn(&Scenario, &Settings) -> Telling = |story, _| witness::<G, B>(story);
-        let backing = Self { name: name.into(), tell, contract, lacks: Vec::new() };
+        let backing = Self::new(name, |story, _| witness::<G, B>(story), contract);
         backing.without(Need::Descriptors, "the network is not an operating system's")
+    }
+
+    fn new(name: &str, tell: Teller, contract: Vec<Case>) -> Self {
+        Self { name: name.into(), tell, contract, lacks: Vec::new(), leaves_out: Vec::new(), one_at_a_time: false }
     }
 
     /// The same, without something that not every network has: the cases that need it are skipped, by name and with this
@@ -51,6 +59,36 @@ impl Backing {
     pub fn without(mut self, need: Need, why: &str) -> Self {
         self.lacks.push((need, why.into()));
         self
+    }
+
+    /// The same, for at most so many sockets at once, those of the far ends included where they come from the same table.
+    ///
+    /// Contract cases say how many they need only where that is more than 16; on a network with fewer, those that run out
+    /// are to be [left out](Self::leaving_out).
+    #[must_use]
+    pub fn with_at_most(self, sockets: u32, why: &str) -> Self {
+        self.without(Need::Sockets(sockets.saturating_add(1)), why)
+    }
+
+    /// The same, without one case, by its full name as the matrix shows it: it is skipped with this reason.
+    ///
+    /// For what [`without`](Self::without) has no word for.
+    #[must_use]
+    pub fn leaving_out(mut self, case: &str, why: &str) -> Self {
+        self.leaves_out.push((case.into(), why.into()));
+        self
+    }
+
+    /// The same, for a network that there is but one of in a process, so that stories must not be told at the same time:
+    /// they would take each other's sockets.
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.one_at_a_time = true;
+        self
+    }
+
+    pub(crate) const fn is_one_at_a_time(&self) -> bool {
+        self.one_at_a_time
     }
 
     /// What the backend is called.
@@ -70,7 +108,7 @@ impl Backing {
             let why = "no transcript to compare with: neither `--- expect` nor `--- asyncore`";
             return (Cell::Skipped(why.into()), None);
         }
-        if let Some(why) = self.lacks(&story.needs()) {
+        if let Some(why) = self.skips(&story.full_name(), &story.needs()) {
             return (Cell::Skipped(why), None);
         }
         let telling = self.tell(story, settings);
@@ -98,7 +136,80 @@ impl Backing {
         };
         needs.iter().find_map(|need| lacking(&need).map(|(_, why)| format!("it needs {need}: {why}")))
     }
+
+    /// Why this case is not run here, needing what it does; `None` where it is.
+    pub(crate) fn skips(&self, name: &str, needs: &[Need]) -> Option<String> {
+        let left_out = self.leaves_out.iter().find(|(case, _)| case == name);
+        left_out.map(|(_, why)| format!("left out: {why}")).or_else(|| self.lacks(needs))
+    }
+
+    /// What is declared, each with the cases of the suite that it keeps from being run.
+    pub(crate) fn declarations(&self, suite: &Suite) -> Vec<Declaration> {
+        let stories = suite.scenarios.iter().map(|story| (format!("scenario/{}", story.name), story.needs()));
+        let cases = self.contract.iter().map(|case| (case.full_name(), case.needs.to_vec()));
+        let (names, needs): (Vec<_>, Vec<_>) = stories.chain(cases).unzip();
+        let lacks = self.lacks.iter().map(|(need, why)| {
+            let alone = Self { lacks: vec![(*need, why.clone())], ..self.clone() };
+            let kept = names.iter().zip(&needs).filter(|(_, needs)| alone.lacks(needs).is_some());
+            Declaration { text: format!("without {need}"), keeps: kept.map(|(name, _)| name.clone()).collect() }
+        });
+        let left_out = self.leaves_out.iter().map(|(case, _)| Declaration {
+            text: format!("leaving out {case}"),
+            keeps: names.iter().filter(|name| *name == case).cloned().collect(),
+        });
+        lacks.chain(left_out).collect()
+    }
+
+    /// The same, with nothing declared; but an operating system is nothing that a network could have unawares.
+    pub(crate) fn with_everything(&self) -> Self {
+        let system = self.lacks.iter().filter(|(need, _)| *need == Need::Descriptors).cloned().collect();
+        Self { lacks: system, leaves_out: Vec::new(), ..self.clone() }
+    }
 }
+
+/// Something that is declared of a backend, and the cases that are not run because of it.
+pub(crate) struct Declaration {
+    pub(crate) text: String,
+    pub(crate) keeps: Vec<String>,
+}
+
+/// A part of the suite, small enough for a test function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Part {
+    /// The stories that were written down.
+    Scenarios,
+    /// The stories that a seed tells.
+    Walks,
+    /// The contract cases that ask what the net promises.
+    Net,
+    /// The other contract cases: of the backend and of the loop.
+    Contract,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 4] = [Self::Scenarios, Self::Walks, Self::Net, Self::Contract];
+
+    fn tells(self, story: &Scenario) -> bool {
+        match self {
+            Self::Scenarios => !story.name.starts_with(WALK),
+            Self::Walks => story.name.starts_with(WALK),
+            Self::Net | Self::Contract => false,
+        }
+    }
+
+    fn asks(self, case: &Case) -> bool {
+        let of_the_net = case.clauses.split_whitespace().any(|clause| clause.starts_with('N'));
+        match self {
+            Self::Scenarios | Self::Walks => false,
+            Self::Net => of_the_net,
+            Self::Contract => !of_the_net,
+        }
+    }
+}
+
+/// How the name of a walk begins.
+const WALK: &str = "walk-";
 
 /// A set of cases.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +218,7 @@ pub struct Suite {
     malformed: Vec<Malformed>,
     contract: bool,
     folder: Option<PathBuf>,
+    part: Option<Part>,
     filter: String,
     exact: bool,
 }
@@ -129,7 +241,7 @@ impl Suite {
     /// The same with other random walks: so many, of this seed and those that follow it.
     #[must_use]
     pub fn with_walks(mut self, first: u64, count: u64) -> Self {
-        self.scenarios.retain(|story| !story.name.starts_with("walk-"));
+        self.scenarios.retain(|story| !story.name.starts_with(WALK));
         self.scenarios.extend((0..count).map(|at| walk(first.wrapping_add(at))));
         self
     }
@@ -165,9 +277,17 @@ impl Suite {
         self.folder.as_deref()
     }
 
+    /// Only this part.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Self {
+        self.part = Some(part);
+        self
+    }
+
     /// The stories that the filter lets through.
     pub fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
-        self.scenarios.iter().filter(|story| self.lets_through(&story.full_name()))
+        let stories = self.scenarios.iter().filter(|story| self.part.is_none_or(|part| part.tells(story)));
+        stories.filter(|story| self.lets_through(&story.full_name()))
     }
 
     /// The files that the filter lets through and that are no stories, each with the name of its case.
@@ -186,6 +306,7 @@ impl Suite {
 
     pub(crate) fn contract_cases<'a>(&self, backings: &'a [Backing]) -> Vec<&'a Case> {
         let cases = backings.first().into_iter().flat_map(|backing| &backing.contract);
+        let cases = cases.filter(|case| self.part.is_none_or(|part| part.asks(case)));
         cases.filter(|case| self.contract && self.lets_through(&case.full_name())).collect()
     }
 

@@ -412,9 +412,13 @@ impl<G: Ground> Dispatcher<G> for Actor<G> {
     }
 }
 
-/// An error by its name; that a descriptor is not open is told with the system's number or without.
+/// An error by its name; for that a descriptor is not open, or that none is left, networks have different numbers.
 pub(super) fn word(error: &Error) -> String {
-    if error.kind() == ErrorKind::BadDescriptor { "not open".into() } else { name_of(error) }
+    match error.kind() {
+        ErrorKind::BadDescriptor => "not open".into(),
+        ErrorKind::Exhausted => "none left".into(),
+        _ => name_of(error),
+    }
 }
 
 /// A channel that leaves everything to the defaults.
