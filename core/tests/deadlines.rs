@@ -166,6 +166,28 @@ fn a_deadline_of_zero_is_due_in_the_next_turn_and_starves_nobody() {
     assert_eq!(events.turn(None).unwrap().timeouts, 1, "once in a turn");
 }
 
+/// Neither hides the other, be it by a wait that ends with both or by one that finds both past.
+#[test]
+fn who_is_ready_and_due_is_told_both() {
+    let (mut events, log) = (events(), Log::default());
+    let (key, far) = add(&mut events, &log, "a");
+    set(&mut events, key, 10);
+    events.net_mut().after(ms(10), move |net| net.say(far, b"x"));
+    let turn = events.turn(None).unwrap();
+    assert_eq!((turn.fired, turn.timeouts, events.net().elapsed()), (1, 1, ms(10)));
+    log.tells(["a read x", "a timeout"]);
+    set(&mut events, key, 10);
+    events.turn(NO_WAIT).unwrap();
+    log.tells([]);
+    events.net_mut().pass(ms(11));
+    events.net_mut().say(far, b"y");
+    let turn = events.turn(NO_WAIT).unwrap();
+    assert_eq!((turn.fired, turn.timeouts), (1, 1));
+    log.tells(["a read y", "a timeout"]);
+    events.turn(Some(ms(100))).unwrap();
+    log.tells([]);
+}
+
 #[test]
 fn a_channel_that_closed_is_not_timed_out() {
     let (mut events, log) = (events(), Log::default());

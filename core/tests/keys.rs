@@ -113,3 +113,45 @@ fn a_table_does_not_grow_where_slots_are_free() {
     }
     assert!(most < 64, "{most}");
 }
+
+#[test]
+fn the_count_of_channels_is_that_of_their_keys() {
+    let (mut events, log) = (events(), Log::default());
+    let (mut keys, mut fars) = (Vec::new(), Vec::new());
+    for count in 1..=6 {
+        let (socket, far) = events.net_mut().connection();
+        let more = log.clone();
+        // Whoever reads brings another one in, and goes where it reads an x.
+        let actor = log.actor("a").on(move |event, channel| {
+            let Event::Read = event else { return None };
+            let mut byte = [0];
+            let _ = channel.recv(&mut byte);
+            let (socket, _) = channel.net().connection();
+            channel.add(socket, more.actor("b")).unwrap();
+            if byte == *b"x" {
+                channel.close();
+            }
+            Some(Ok(()))
+        });
+        keys.push(events.add(socket, actor).unwrap());
+        fars.push(far);
+        assert_eq!((events.len(), events.keys().count(), events.is_empty()), (count, count, false));
+    }
+    let counts = |events: &actor::Events, expected: usize| {
+        assert_eq!((events.len(), events.keys().count(), events.net().held()), (expected, expected, expected));
+    };
+    events.net_mut().say(fars[0], b"y");
+    events.net_mut().say(fars[1], b"x");
+    events.turn(NO_WAIT).unwrap();
+    counts(&events, 7);
+    events.close(keys[2]).unwrap();
+    assert!(events.close(keys[2]).is_err());
+    counts(&events, 6);
+    events.net_mut().reset(fars[3]);
+    events.turn(NO_WAIT).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    counts(&events, 6);
+    events.close_all();
+    counts(&events, 0);
+    assert!(events.is_empty());
+}
