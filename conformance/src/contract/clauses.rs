@@ -17,6 +17,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("readiness-is-told-until-it-is-over", "B4", level::<G, B>),
         case("room-to-send-comes-and-goes", "B4 B6", room::<G, B>),
         case("a-key-comes-back-whole", "B7", whole_keys::<G, B>),
+        case("each-is-told-once-and-what-holds-of-it", "B7", each_its_own::<G, B>),
         case("an-old-key-of-a-place-takes-nothing-from-the-new-one", "B7 B15", old_keys::<G, B>),
         case("six-hundred-ready-are-told-within-a-few-waits", "B7 B8", many_ready::<G, B>)
             .needing(&[Need::Sockets(600)]),
@@ -26,6 +27,8 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("two-thousand-are-watched-and-one-is-found", "B7 B8", two_thousand::<G, B>)
             .needing(&[Need::Sockets(2_000)]),
         case("a-closed-descriptor-is-refused-or-told", "B11 B12", registered_closed::<G, B>)
+            .needing(&[Need::ClosedBehind]),
+        case("beside-what-was-closed-the-others-are-told", "B12", beside_the_closed::<G, B>)
             .needing(&[Need::ClosedBehind]),
         case("what-was-closed-and-not-taken-does-not-come-again", "B12 B14", invalid_not_taken::<G, B>)
             .needing(&[Need::ClosedBehind]),
@@ -116,7 +119,7 @@ fn room<G: Ground, B: Backend<G> + Open>() -> Verdict {
 
 fn whole_keys<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let (mut net, mut backend) = (G::open()?, B::open()?);
-    let keys = [Key::new(0, 0), Key::new(5, u32::MAX), Key::new(70, 1 << 31), Key::new(4000, 7)];
+    let keys = [Key::new(0, 0), Key::new(5, u32::MAX), Key::new(70, 1 << 31), Key::new(70_000, 7)];
     let sockets = keys.iter().map(|_| net.sockets()).collect::<Result<Vec<_>, _>>()?;
     for (key, (socket, _)) in keys.iter().zip(&sockets) {
         backend.register(&mut net, socket, *key, Interest::ALL)?;
@@ -125,6 +128,23 @@ fn whole_keys<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let mut told: Vec<_> = std::iter::from_fn(|| backend.next()).collect();
     told.sort_by_key(|fired| fired.key.index());
     same("keys", told, keys.map(|key| Fired { key, readiness: WRITABLE }).to_vec())
+}
+
+/// Three at once, of each of which something else holds, and of one of them two things.
+fn each_its_own<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let mut all = (0..3).map(|_| watch.net.pair()).collect::<Result<Vec<_>, _>>()?;
+    for (key, (ours, theirs)) in (1..).zip(&mut all) {
+        watch.register(ours, key, [R, W, R | W][key as usize - 1])?;
+        deliver(&mut watch.net, theirs, b"x", ours)?;
+    }
+    let mut expected = [(1, READABLE), (2, WRITABLE), (3, READABLE | WRITABLE)];
+    same("each", watch.look()?, expected)?;
+    for (key, interest) in [(1, W), (2, R)] {
+        watch.reregister(&all[key as usize - 1].0, key, interest)?;
+    }
+    expected[..2].copy_from_slice(&[(1, WRITABLE), (2, READABLE)]);
+    same("each, after two have changed their minds", watch.look()?, expected)
 }
 
 fn old_keys<G: Ground, B: Backend<G> + Open>() -> Verdict {
@@ -248,6 +268,30 @@ fn registered_closed<G: Ground, B: Backend<G> + Open>() -> Verdict {
         watch.deregister(&bad, 1)?;
     }
     Ok(())
+}
+
+/// The others are ready in the very wait that finds out, before it and behind it.
+fn beside_the_closed<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let ((first, _a), (bad, _b), (last, _c)) = (watch.net.pair()?, watch.net.pair()?, watch.net.pair()?);
+    for (key, socket) in (1..).zip([&first, &bad, &last]) {
+        watch.register(socket, key, W)?;
+    }
+    let bad = watch.net.close_behind(bad)?;
+    let ready = [(1, WRITABLE), (3, WRITABLE)];
+    let mut closed = Vec::new();
+    for _ in 0..3 {
+        let (of_it, others): (Vec<_>, Vec<_>) = watch.look()?.into_iter().partition(|(key, _)| *key == 2);
+        // The wait that finds out may leave the others to the next.
+        if of_it.is_empty() || !others.is_empty() {
+            same("the others", others, ready)?;
+        }
+        closed.extend(of_it);
+    }
+    hold(closed.is_empty() || closed == [(2, Readiness::INVALID)], || {
+        format!("expected silence or INVALID once, came {closed:?}")
+    })?;
+    Ok(watch.deregister(&bad, 2)?)
 }
 
 fn invalid_not_taken<G: Ground, B: Backend<G> + Open>() -> Verdict {

@@ -29,6 +29,8 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("wanting-only-what-cannot-come-a-hang-up-is-silent", "rule 6", parked::<G, B>)
             .needing(&[Need::LocalPairs, Need::HalfClose]),
         case("a-refused-connect-is-an-error-and-a-close", "rule 5", refused::<G, B>),
+        case("a-writer-without-room-is-told-that-its-peer-has-gone", "B6 rule 2", full_writer::<G, B>)
+            .needing(&[Need::LocalPairs, Need::Resets]),
     ]
 }
 
@@ -213,4 +215,32 @@ fn refused<G: Ground, B: Backend<G> + Open>() -> Verdict {
         hold(stage.net().dial(&nobody).is_err(), || "somebody listens there".into())?;
     }
     Ok(())
+}
+
+/// Who wants only to write, and waits for room, hears of nothing until its peer goes without reading; then of that.
+fn full_writer<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (mut ours, theirs) = watch.net.local_pair()?;
+    watch.net.fill(&mut ours)?;
+    watch.register(&ours, 1, W)?;
+    watch.rests(A_WHILE)?;
+    watch.net.hang_up(theirs);
+    watch.net.reached(&ours, &[Sign::Error, Sign::HungUp])?;
+    for _ in 0..2 {
+        same("after the peer has gone", watch.look_plainly()?, [(1, WRITABLE)])?;
+    }
+
+    let mut stage = Stage::<G, B>::new()?;
+    let (mut ours, theirs) = stage.net().local_pair()?;
+    stage.net().fill(&mut ours)?;
+    let writer = stage.actor("A").but(|ways| (ways.readable, ways.writable) = (false, true));
+    let writer = writer.on(|event, _, channel| if event == "write" { channel.send(b"x").map(drop) } else { Ok(()) });
+    stage.events.add(ours, writer)?;
+    stage.rests(A_WHILE, 3)?;
+    stage.net().hang_up(theirs);
+    stage.until("the close", |lines| lines.iter().any(|line| line.starts_with("A: close")))?;
+    // Not every network says in the same way that nobody will read it.
+    let lines = stage.log.lines();
+    let told = matches!(&lines[..], [write, _] if write == "A: write");
+    hold(told && stage.events.is_empty(), || format!("expected a write and a close, came {lines:?}"))
 }

@@ -73,8 +73,8 @@ impl Case {
         format!("contract/{}", self.name)
     }
 
-    /// Checks the fact. A panic inside is a failure like any other.
-    pub(crate) fn run(&self, settings: &Settings) -> Cell {
+    /// Checks the fact, where there is all that it [needs](Self::needs). A panic inside is a failure like any other.
+    pub fn run(&self, settings: &Settings) -> Cell {
         let began = Instant::now();
         let check = || match self.check {
             Check::Plain(check) => check(),

@@ -18,6 +18,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
             .needing(&[Need::Later]),
         case("a-timeout-past-every-bound-is-no-error", "B9", endless_timeouts::<G, B>),
         case("the-clock-goes-forward-with-the-waits", "B16", clock::<G, B>),
+        case("the-clock-is-the-one-that-waits-go-by", "B16", one_clock::<G, B>),
     ]
 }
 
@@ -111,4 +112,19 @@ fn clock<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let other = B::open()?.now(&watch.net);
     hold(other >= last, || format!("another clock: {other:?} after {last:?}"))?;
     watch.rests(Duration::from_millis(2))
+}
+
+/// Of two clocks that are asked in turns, neither has more between its inner readings than the other between its outer
+/// ones; but for the grain of one that is coarse.
+fn one_clock<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    const GRAIN: Duration = Duration::from_millis(5);
+    let mut watch = Watch::<G, B>::open()?;
+    let (outer, from, inner) = (watch.now(), watch.net.clock(), watch.now());
+    watch.rests(A_WHILE)?;
+    let (inner_end, to, outer_end) = (watch.now(), watch.net.clock(), watch.now());
+    let (least, most) = (inner_end.saturating_since(inner), outer_end.saturating_since(outer));
+    let passed = to.saturating_since(from);
+    hold(least <= passed + GRAIN && most + GRAIN >= passed, || {
+        format!("the clock says that {least:?} to {most:?} went by, the network's {passed:?}")
+    })
 }

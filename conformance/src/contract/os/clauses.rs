@@ -11,13 +11,15 @@ use rustix::process::Signal;
 use stheno::{Backend, Interest, Open, Os, Readiness, Socket};
 
 use super::super::clauses::{crowd, reaches_all, refuses_twice};
-use super::super::support::{A_WHILE, P, PATIENCE, R, W, Watch, hold, same};
+use super::super::support::{A_WHILE, P, PATIENCE, R, W, Watch, deliver, drain, hold, same};
 use super::super::{Case, Failure, Verdict};
 use crate::ground::Ground;
 
 pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
     let case = Case::new;
     vec![
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        case("an-epoll-descriptor-is-watched-like-any-other", "B4 B6", nested_epoll::<B>),
         case("deregistered-and-closed-is-silent-though-a-duplicate-lives", "B1", closed_with_a_duplicate::<B>),
         case("a-duplicate-is-a-socket-of-its-own", "B1 B2", duplicates::<B>),
         case("a-file-registered-twice-is-refused-and-nothing-changes", "B2 B10", file_registered_twice::<B>),
@@ -152,4 +154,25 @@ fn files_without_interest<B: Backend<Os> + Open>() -> Verdict {
 
 fn file() -> Result<Socket, Failure> {
     Ok(Socket::adopt(OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?))?)
+}
+
+/// An epoll descriptor is readable while something that it watches is ready.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn nested_epoll<B: Backend<Os> + Open>() -> Verdict {
+    use rustix::event::epoll;
+    let mut watch = Watch::<Os, B>::open()?;
+    let (mut ours, mut theirs) = watch.net.pair()?;
+    let inner = Socket::adopt(epoll::create(epoll::CreateFlags::CLOEXEC)?)?;
+    epoll::add(&inner, &ours, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    watch.register(&inner, 1, R)?;
+    watch.rests(A_WHILE)?;
+    for _ in 0..2 {
+        deliver(&mut watch.net, &mut theirs, b"x", &ours)?;
+        for _ in 0..2 {
+            same("what is watched within is ready", watch.look()?, [(1, READABLE)])?;
+        }
+        drain(&mut watch.net, &mut ours, 1)?;
+        watch.rests(A_WHILE)?;
+    }
+    Ok(())
 }

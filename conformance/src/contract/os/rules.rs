@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use stheno::{Address, Backend, Error, ErrorKind, Key, Kind, Net, Open, Os, Socket};
 
+use super::super::far_end::hear_to_the_end;
 use super::super::support::{A_WHILE, Actor, Stage, hold, same};
 use super::super::{Case, Verdict};
 use crate::ground::{Ground, Need, Sign};
@@ -18,6 +20,7 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         case("a-descriptor-is-not-used-again-within-its-turn", "rule 4", closed_neighbour::<B>),
         case("a-full-backlog-is-no-connect", "rule 5", full_backlog::<B>),
         case("a-loop-that-is-dropped-hangs-up", "rule 10", dropped_loop::<B>),
+        case("a-loop-that-goes-amid-its-results-hangs-up", "rule 10", gone_amid_results::<B>),
     ]
 }
 
@@ -110,4 +113,26 @@ fn dropped_loop<B: Backend<Os> + Open>() -> Verdict {
     other.events.add(kept, other.actor("K"))?;
     other.tells(&["K: close end"])?;
     same("the far end's", Os.hear(&mut theirs, &mut [0; 8])?, stheno::Received::End)
+}
+
+/// It goes with a handler that panics, while there are results that nobody was told.
+fn gone_amid_results<B: Backend<Os> + Open>() -> Verdict {
+    let mut stage = Stage::<Os, B>::new()?;
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let (ours, mut theirs) = Os.local_pair()?;
+        Os.say(&mut theirs, b"hello")?;
+        // A panic that says nothing.
+        let actor = stage.actor("A").on(|_, _, _| resume_unwind(Box::new(())));
+        stage.events.add(ours, actor)?;
+        peers.push(theirs);
+    }
+    let log = stage.log.clone();
+    let turn = catch_unwind(AssertUnwindSafe(move || stage.events.turn(None).map(drop)));
+    hold(turn.is_err(), || "nobody panicked".into())?;
+    same("what was told", log.lines(), ["A: read hello"])?;
+    for mut theirs in peers {
+        same("what a far end heard", hear_to_the_end(&mut Os, &mut theirs)?, Vec::<u8>::new())?;
+    }
+    Ok(())
 }

@@ -12,6 +12,8 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("closing-in-a-handler-ends-the-firing", "rules 1 and 2", closed_in_a_handler::<G, B>),
         case("closing-in-a-handler-ends-the-firing-of-a-hang-up", "rules 1 and 2", closed_in_a_handler_hung_up::<G, B>)
             .needing(&[Need::LocalPairs]),
+        case("closing-everyone-while-results-wait-tells-nobody-more", "rules 2 and 4", all_closed::<G, B>)
+            .needing(&[Need::Sockets(600)]),
         case("a-close-in-handle-connect-is-the-last-word", "rule 2", closed_in_connect::<G, B>),
         case("a-close-in-handle-error-is-the-last-word", "rule 2", closed_in_error::<G, B>),
         case("a-reset-is-one-close", "rule 2", one_close_for_a_reset::<G, B>).needing(&[Need::Resets]),
@@ -104,6 +106,35 @@ fn one_close_for_an_end<G: Ground, B: Backend<G> + Open>() -> Verdict {
         stage.events.add(ours, stage.actor("A").but(|ways| ways.writable = writable))?;
         stage.tells(&["A: close end"])?;
         hold(stage.events.is_empty(), || "the channel is still there".into())?;
+    }
+    Ok(())
+}
+
+/// Hundreds are ready; whoever is told first closes them all, itself included.
+fn all_closed<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    stage.net().room_for(600)?;
+    let mut peers = Vec::new();
+    for _ in 0..300 {
+        let net = stage.net();
+        let (ours, mut theirs) = net.sockets()?;
+        same("bytes sent", net.send(&mut theirs, b"x")?, Some(1))?;
+        net.reached(&ours, &[Sign::Data])?;
+        let closer = stage.actor("A").on(|_, _, channel| {
+            channel.for_each_neighbour(|_, neighbour| {
+                neighbour.close();
+                false
+            });
+            channel.close();
+            Ok(())
+        });
+        stage.events.add(ours, closer)?;
+        peers.push(theirs);
+    }
+    stage.tells(&["A: read x"])?;
+    hold(stage.events.is_empty(), || format!("{} channels are still there", stage.events.len()))?;
+    for theirs in &peers {
+        stage.net().reached(theirs, &[Sign::End])?;
     }
     Ok(())
 }
