@@ -125,6 +125,8 @@ fn nothing_is_promised_without_a_case() {
 #[test]
 fn no_case_asks_for_what_is_not_promised() {
     let promised = promised();
+    let facts = stheno_conformance::facts::all().count();
+    println!("{} clauses and rules, {} contract cases, {facts} facts", promised.len(), all_cases().len());
     let wrong = |case: &Case| match parse(case.clauses) {
         Ok(named) => {
             let unknown = named.into_iter().find(|clause| !promised.contains(clause))?;
