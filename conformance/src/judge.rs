@@ -64,12 +64,12 @@ macro_rules! suite {
 }
 
 /// Runs the whole suite, and judges what is declared: the report, as an error where anything failed.
-pub fn conform(backing: &Backing) -> Result<Report, Report> {
+pub fn conform(backing: &Backing) -> Result<Report, Box<Report>> {
     let mut report = declared(backing);
     let run = Suite::with_own_scenarios().run(std::slice::from_ref(backing));
     report.rows.extend(run.rows);
     report.took = run.took;
-    if report.failed() == 0 { Ok(report) } else { Err(report) }
+    if report.failed() == 0 { Ok(report) } else { Err(report.into()) }
 }
 
 /// Runs a part of the suite, as far as `STHENO_CASES` lets it through, and prints the report.
@@ -147,7 +147,7 @@ pub fn needless(backing: &Backing) -> Vec<String> {
 /// For a port that is on its way, and for what was written for another contract. The error says which case failed that is
 /// not in the table, and which case of the table did not fail, so that the table stays true.
 pub fn diverges(backing: &Backing, known: &[(&str, &str)]) -> Result<Report, String> {
-    let report = conform(backing).unwrap_or_else(|report| report);
+    let report = conform(backing).unwrap_or_else(|report| *report);
     let mut failed = failures(&report);
     let mut wrong = Vec::new();
     for (case, instead) in known {

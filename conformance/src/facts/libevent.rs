@@ -67,7 +67,7 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::cases("test-closed", "a close is told although data is unread", &["contract/nothing-is-lost-before-an-end", "contract/paused-a-hang-up-is-silent-and-nothing-is-lost"]),
     Fact::tests("test-changelist", "an interest that flips in a handler costs no call and no spin", &[("core/tests/interests.rs", "no_call_where_an_interest_flips_back"), ("tests/predicates.rs", "an_interest_that_changes_is_told_to_the_backend_once")]),
     Fact::cases("test-fdleak", "thousands of connections leave no descriptor", &["contract/registered-and-left-a-thousand-times-nothing-stays"]),
-    Fact::tests("test-time", "timers that are set again at random all come", &[("core/tests/laws.rs", "deadlines_come_as_a_sorted_list_says")]),
+    Fact::tests("test-time", "timers that are set again at random all come", &[("core/tests/laws/time.rs", "deadlines_are_told_in_their_order")]),
     Fact::not("test-ratelim", "limits hold within a bound", "there are no rate limits"),
     Fact::tests("evbuffer/*", "a buffer's ends, its growth and its emptiness are exact", &[("core/src/buffer.rs", "agrees_with_a_queue_in_every_short_history")]),
 ];

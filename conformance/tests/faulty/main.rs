@@ -11,10 +11,10 @@ mod wrapper;
 
 use registering::*;
 use stheno::{Os, Poll};
-use stheno_conformance::Need;
 use stheno_conformance::contract::{Case, cases, os_cases};
 use stheno_conformance::matrix::Cell;
 use stheno_conformance::sim::{Batch, Sim};
+use stheno_conformance::{Need, Settings};
 use telling::*;
 use waiting::*;
 use wrapper::{Breakable, Faultless, Faulty, NewFault, new};
@@ -47,7 +47,7 @@ fn names(case: &Case, clause: &str) -> bool {
 /// The cases that fail with this fault.
 fn failing<G: Breakable>(fault: NewFault<G>, cases: &[Case]) -> Vec<&Case> {
     G::fault().set(fault);
-    let failing = cases.iter().filter(|case| matches!(case.run(), Cell::Failed(_))).collect();
+    let failing = cases.iter().filter(|case| matches!(case.run(&Settings::default()), Cell::Failed(_))).collect();
     G::fault().set(new::<Faultless, G>);
     failing
 }
