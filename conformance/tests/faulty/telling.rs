@@ -1,6 +1,6 @@
 //! What can be wrong with what a wait tells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use stheno::{Error, ErrorKind, Fired, Key, Readiness, Result};
 use stheno_conformance::Ground;
@@ -21,10 +21,10 @@ fn each(found: &mut Vec<Fired>, change: impl Fn(Readiness) -> Readiness) -> Resu
 
 /// B4: what was told once is not told again until it changes.
 #[derive(Default)]
-pub struct TellsEdges(Vec<Fired>);
+pub struct TellsEdges(HashSet<Fired>);
 impl<G: Ground> Fault<G> for TellsEdges {
     fn spoil(&mut self, found: &mut Vec<Fired>, _: &[Fired]) -> Result<()> {
-        let before = std::mem::replace(&mut self.0, found.clone());
+        let before = std::mem::replace(&mut self.0, found.iter().copied().collect());
         found.retain(|fired| !before.contains(fired));
         Ok(())
     }
