@@ -166,7 +166,7 @@ impl<G: Ground, B: Backend<G>> Backend<G> for Faulty<G, B> {
                 return Ok(self.results.len());
             }
             // All that holds is hidden: the wait goes on as though it did not hold.
-            net.pass(rest.min(Duration::from_millis(1)));
+            net.pass(rest.min(Duration::from_millis(25)));
             left = timeout.map(|_| until.saturating_since(net.clock()));
         }
     }
