@@ -101,12 +101,13 @@ fuzz: ## run every fuzz target for FUZZ_TIME=30 seconds (needs nightly and cargo
 	done; printf "$$summary"; exit $$failed
 
 # A crate more is a line more.
-miri: ## the tests of the core, interpreted: undefined behaviour shows (needs nightly with miri)
+miri: ## the tests of the core and of the simulated network, interpreted: undefined behaviour shows (needs nightly with miri)
 	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || \
 	  { echo 'make miri needs rustup component add miri rust-src --toolchain nightly' >&2; exit 1; }
 	@mkdir -p $(TARGET_DIR); : >$(TARGET_DIR)/miri.log; began=$$(date +%s); \
 	interpret() { $(CARGO) +nightly miri test "$$@" >>$(TARGET_DIR)/miri.log 2>&1 || { tail -n 60 $(TARGET_DIR)/miri.log; exit 1; }; }; \
 	interpret --package stheno-core --all-features; \
+	interpret --package stheno-conformance --no-default-features --features alloc --test sim_states --test sim_limits; \
 	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
 	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
 

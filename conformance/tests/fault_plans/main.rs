@@ -70,7 +70,10 @@ fn random_pairs(name: &str, session: Session, whole: &Played, singles: &[Fault])
 fn play(name: &str, session: Session, whole: &Played, plan: &[Fault]) {
     let said = |what: String| panic!("{name} with {plan:?}: {what}");
     let played = session(plan).unwrap_or_else(said);
+    let rested = played.struck.contains(&(Call::Accept, Outcome::Exhausted));
     let cost = |(call, outcome): &(Call, Outcome)| match (call, outcome) {
+        // A door that has rested, and then cannot be watched for another reason than want of room, is shut as well.
+        (Call::Register, Outcome::Other) if rested => usize::MAX,
         // The program did not start, or its door is shut: nobody is served any more.
         (Call::Bind | Call::Listen | Call::SetReuseAddress, _) | (Call::Accept, Outcome::Other) => usize::MAX,
         (_, Outcome::WouldBlock | Outcome::Short) | (Call::Accept, Outcome::Exhausted) => 0,
