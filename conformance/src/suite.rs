@@ -265,11 +265,15 @@ impl Suite {
         self
     }
 
-    /// Only the case whose name is this.
+    /// Only the case whose name is this. A random walk need not be among the suite's own: its name says its seed.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         (self.filter, self.exact) = (name.into(), true);
-        self
+        let seed = name.strip_prefix("scenario/").and_then(|name| name.strip_prefix(WALK));
+        match seed.and_then(|seed| u64::from_str_radix(seed, 16).ok()) {
+            Some(seed) if self.folder.is_none() => self.with_walks(seed, 1),
+            _ => self,
+        }
     }
 
     /// The folder that the stories are from, if they are not the project's own.

@@ -274,3 +274,16 @@ fn an_interrupted_run_reports_what_was_run() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{out}");
     assert!(out.contains("\nstopped before the end: interrupted\n"), "{out}");
 }
+
+#[test]
+fn a_walk_is_told_again_by_its_name() {
+    // Whatever the seed of the run, the walk's is in its name; so the command that a failure prints finds it.
+    for walk in ["scenario/walk-3", "scenario/walk-271828"] {
+        let out = told(&["--backend", "sim", "--seed", "7", "--exact", walk], 0);
+        assert!(out.contains(walk) && out.ends_with("1 passed, 0 failed, 0 skipped\n"), "{out}");
+    }
+    let output = run(&["--scenarios", "x", "--walks", "3"]);
+    let err = text(&output.stderr);
+    assert!(err.contains("--walks says nothing to --scenarios"), "{err}");
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -60,7 +60,7 @@ fn a_flake_says_how_often_it_failed() {
     let text = report.to_string();
     assert!(text.contains("\nscenario/turn-accept-only on fickle FAILED 2 of 5\n"), "{text}");
     assert!(text.contains("out of sorts"), "{text}");
-    let again = "--backend fickle --seed 0x5 --repeat 5 --exact scenario/turn-accept-only\n";
+    let again = "STHENO_CASES=scenario/turn-accept-only cargo test\n";
     assert!(text.contains(again), "{text}");
     assert!(text.ends_with("\n0 passed, 1 failed, 0 skipped"), "{text}");
 }

@@ -19,13 +19,13 @@ Which cases:
   --backend NAME    run on this backend: select, poll, epoll or sim, a simulated network; may be given more than once
                     (default: all)
   --scenarios DIR   run the .scn files of this folder instead of the project's own cases
-
   --walks N         with so many random walks, the scenarios that are called walk-SEED (default: 8); their seeds begin
                     with that of --seed where it is given, else with 1
 
 How they are run:
-  --seed N          draw everything random from N, decimal or 0x and hexadecimal: the order in which cases are
-                    started, and what they draw themselves (default: another one each time; it is always printed)
+  --seed N          draw what is random from N, decimal or 0x and hexadecimal: the order in which cases are started,
+                    and the random walks, which are the same in every round (default: another order each time, and
+                    the walks from 1 on; the seed is always printed)
   --repeat N        run all of it N times; a case that fails in any round has failed (default: 1)
   --fail-fast       start nothing more once a case has failed
   --jobs N          run up to N cases at once, 1 to 64 (default: 8 for each core, at most 32); contract cases that
@@ -87,6 +87,7 @@ impl Options {
         let mut options = Self::with_seed(sim::seed().map_err(|why| why.to_string())?);
         // What says how to run means nothing where nothing is run.
         let mut of_runs = None;
+        let mut walked = false;
         let mut args = lexopt::Parser::from_args(words);
         while let Some(arg) = args.next()? {
             if let Long(name @ ("repeat" | "fail-fast" | "jobs" | "format" | "color")) = arg {
@@ -106,7 +107,10 @@ impl Options {
                     options.settings.seed = seed(&args.value()?.string()?)?;
                     options.walks.0 = options.settings.seed;
                 }
-                Long("walks") => options.walks.1 = walks(&args.value()?.string()?)?,
+                Long("walks") => {
+                    options.walks.1 = walks(&args.value()?.string()?)?;
+                    walked = true;
+                }
                 Long("repeat") => options.settings.repeat = count("repeat", &args.value()?.string()?, usize::MAX)?,
                 Long("fail-fast") => options.settings.fail_fast = true,
                 Long("jobs") => options.settings.jobs = count("jobs", &args.value()?.string()?, Settings::MOST_JOBS)?,
@@ -125,6 +129,7 @@ impl Options {
             Some(name) if options.action != Action::Run => {
                 Err(format!("{name} says nothing to --list, --facts or --show").into())
             }
+            _ if options.scenarios.is_some() && walked => Err("--walks says nothing to --scenarios".into()),
             _ if options.exact && options.filter.is_none() => Err("--exact needs the name of a case".into()),
             _ => Ok(Some(options)),
         }
@@ -237,10 +242,12 @@ mod tests {
 
     #[test]
     fn help_names_every_option() {
-        for name in ["exact", "backend", "scenarios", "seed", "repeat", "fail-fast", "jobs", "format", "output"] {
+        for name in
+            ["exact", "backend", "scenarios", "walks", "seed", "repeat", "fail-fast", "jobs", "format", "output"]
+        {
             assert!(HELP.contains(&format!("\n  --{name}")), "{name}");
         }
-        for name in ["color", "list", "show", "help"] {
+        for name in ["color", "list", "facts", "show", "help"] {
             assert!(HELP.contains(&format!("\n  --{name}")), "{name}");
         }
     }

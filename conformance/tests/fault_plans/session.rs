@@ -2,7 +2,8 @@
 //!
 //! Whatever fails:
 //! - what a client was sent is exact, in order, once, as far as it came;
-//! - a client who was not struck gets all of it, and one who was sees the end of its connection: nobody hangs;
+//! - no more clients miss some of it than there were faults that can end a connection, and those who do see the end of
+//!   theirs: nobody hangs;
 //! - a channel is told of its close once, and of nothing afterwards;
 //! - when the clients have gone nothing is left but the door, neither channel nor socket;
 //! - the loop takes no more than a few turns more.
