@@ -73,7 +73,8 @@ fn one_channel_to_the_fixpoint() {
 #[test]
 fn every_history_of_few_events() {
     let depth = std::env::var("DEPTH").map_or(3, |depth| depth.parse().expect("DEPTH is a number"));
-    let depth = if cfg!(miri) { 1 } else { depth };
+    // An interpreter takes a second for each: the plain courses of the scenes are enough for it.
+    let depth = if cfg!(miri) { 0 } else { depth };
     let told = every_history(Span { depth, daring: depth });
     // A history may come to its end before its script does.
     assert!(told.histories > 14 * 17_u64.pow(depth));
@@ -84,7 +85,7 @@ fn every_history_of_few_events() {
 fn every_history_with_few_surprises() {
     let daring = std::env::var("DARING").map_or(1, |daring| daring.parse().expect("DARING is a number"));
     let spans = [Span { depth: 12, daring }, Span { depth: 8, daring: daring + 1 }];
-    let spans = if cfg!(miri) { &[Span { depth: 1, daring: 1 }] } else { &spans[..] };
+    let spans = if cfg!(miri) { &[] } else { &spans[..] };
     for span in spans {
         let told = every_history(*span);
         assert!(told.histories > 16 * 16 * u64::from(span.depth / 2));
