@@ -1,38 +1,15 @@
 //! Neither a wait, nor taking its results, nor a turn in which nothing is opened takes memory. (B13)
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use counting::ASKED;
 use stheno::{
     Backend, Channel, Dispatcher, Epoll, EventLoop, Fired, Instant, Interest, Key, Net, Open, Os, Poll, Received,
     Result, Select, Socket,
 };
-
-/// The system's allocator, and how often this thread asked it for memory.
-struct Counting;
-
-thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: both hand everything on to the system's allocator, which keeps the promises, and only count beside it; the
-// counter needs no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.set(ASKED.get() + 1);
-        // SAFETY: what the caller promised, it promised for this.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: it came from there.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// How often a backend asks for memory, by its name.
 fn asked_by_waits<B: Backend<Os> + Open>() -> Result<(usize, &'static str)> {

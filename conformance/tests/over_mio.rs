@@ -8,41 +8,10 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
-use neighbours::{Keys, Results, failure, gone, now, token};
+use neighbours::{DIVERGENCES, Keys, Results, failure, gone, token};
 use stheno::backend::wait_out;
-use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Readiness, Result};
-use stheno_conformance::{Backing, Suite, diverges};
-
-/// What fails, and what `mio` does instead.
-#[rustfmt::skip]
-const DIVERGENCES: &[(&str, &str)] = &[
-    ("contract/a-file-is-ready-at-every-wait-beside-the-others", FILES),
-    ("contract/a-file-registered-twice-is-refused-and-nothing-changes", FILES),
-    ("contract/a-file-that-wants-nothing-lets-the-others-wait", FILES),
-    ("contract/state-dev-null-is-always-ready", FILES),
-    ("contract/state-directory-is-always-ready", FILES),
-    ("contract/state-regular-file-is-always-ready", FILES),
-    ("contract/whoever-takes-few-reaches-all-files-included", FILES),
-    ("contract/state-urgent-byte-is-priority-and-no-data", URGENT),
-    ("contract/urgent-data-comes-after-what-was-sent-before", PASSED_OVER),
-    ("scenario/oob-client-early", PASSED_OVER),
-    ("scenario/oob-output", PASSED_OVER),
-    ("scenario/oob-twice-at-once", PASSED_OVER),
-    ("scenario/oob-unreadable", PASSED_OVER),
-    ("scenario/on-expt-close", PASSED_OVER),
-    ("scenario/on-expt-push", PASSED_OVER),
-    ("scenario/on-expt-raise", PASSED_OVER),
-    ("scenario/urgent", PASSED_OVER),
-    ("scenario/walk-1", PASSED_OVER),
-    ("scenario/walk-2", PASSED_OVER),
-    ("scenario/walk-3", PASSED_OVER),
-    ("scenario/walk-5", PASSED_OVER),
-    ("scenario/walk-8", PASSED_OVER),
-];
-
-const FILES: &str = "a file is refused, where B10 wants it to be always ready";
-const URGENT: &str = "an urgent byte is told as data, too";
-const PASSED_OVER: &str = "the receive that an urgent byte told as data leads to passes over it, and it is lost";
+use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Os, Readiness, Result};
+use stheno_conformance::{Backing, Ground, Suite, diverges};
 
 /// What a careful user of `mio` writes who needs levels. `mio` tells edges; registering again asks anew, and so that is
 /// done before each wait for whatever was told by the one before. It has no interest in nothing: that is not to be
@@ -126,13 +95,17 @@ impl<N: Net<Socket: AsFd>, const AGAIN: bool> Backend<N> for Mio<AGAIN> {
                 gone(self.poll.registry().reregister(&mut SourceFd(&fd), Token(key), interest))?;
             }
         }
-        wait_out(timeout, now, |left| {
-            self.poll.poll(&mut self.events, left).map_err(failure)?;
-            self.told.extend(self.events.iter().map(|event| event.token().0));
-            let keys = &self.keys;
-            let fired = self.events.iter().filter_map(|event| keys.fired(event.token().0, said(event)));
-            Ok(self.results.fill(fired))
-        })
+        wait_out(
+            timeout,
+            || Os.clock(),
+            |left| {
+                self.poll.poll(&mut self.events, left).map_err(failure)?;
+                self.told.extend(self.events.iter().map(|event| event.token().0));
+                let keys = &self.keys;
+                let fired = self.events.iter().filter_map(|event| keys.fired(event.token().0, said(event)));
+                Ok(self.results.fill(fired))
+            },
+        )
     }
 
     fn next(&mut self) -> Option<Fired> {
@@ -140,7 +113,7 @@ impl<N: Net<Socket: AsFd>, const AGAIN: bool> Backend<N> for Mio<AGAIN> {
     }
 
     fn now(&mut self, _: &N) -> Instant {
-        now()
+        Os.clock()
     }
 
     fn name(&self) -> &'static str {

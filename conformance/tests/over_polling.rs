@@ -6,36 +6,14 @@ mod neighbours;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-use neighbours::{Keys, Results, failure, gone, now, token};
+use neighbours::{DIVERGENCES, Keys, Results, failure, gone, token};
 use polling::{Event, Events, PollMode, Poller};
-use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Readiness, Result};
-use stheno_conformance::{Backing, diverges};
+use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Os, Readiness, Result};
+use stheno_conformance::{Backing, Ground, diverges};
 
-/// What fails, and what `polling` does instead.
+/// What fails besides, and what `polling` does instead.
 #[rustfmt::skip]
-const DIVERGENCES: &[(&str, &str)] = &[
-    ("contract/a-file-is-ready-at-every-wait-beside-the-others", FILES),
-    ("contract/a-file-registered-twice-is-refused-and-nothing-changes", FILES),
-    ("contract/a-file-that-wants-nothing-lets-the-others-wait", FILES),
-    ("contract/state-dev-null-is-always-ready", FILES),
-    ("contract/state-directory-is-always-ready", FILES),
-    ("contract/state-regular-file-is-always-ready", FILES),
-    ("contract/whoever-takes-few-reaches-all-files-included", FILES),
-    ("contract/state-urgent-byte-is-priority-and-no-data", URGENT),
-    ("contract/urgent-data-comes-after-what-was-sent-before", PASSED_OVER),
-    ("scenario/oob-client-early", PASSED_OVER),
-    ("scenario/oob-output", PASSED_OVER),
-    ("scenario/oob-twice-at-once", PASSED_OVER),
-    ("scenario/oob-unreadable", PASSED_OVER),
-    ("scenario/on-expt-close", PASSED_OVER),
-    ("scenario/on-expt-push", PASSED_OVER),
-    ("scenario/on-expt-raise", PASSED_OVER),
-    ("scenario/urgent", PASSED_OVER),
-    ("scenario/walk-1", PASSED_OVER),
-    ("scenario/walk-2", PASSED_OVER),
-    ("scenario/walk-3", PASSED_OVER),
-    ("scenario/walk-5", PASSED_OVER),
-    ("scenario/walk-8", PASSED_OVER),
+const BESIDES: &[(&str, &str)] = &[
     ("contract/no-interest-is-no-result-and-no-end", SPINS),
     ("contract/out-of-the-set-a-hang-up-is-silent", SPINS),
     ("contract/out-of-the-set-a-hang-up-of-a-unix-pair-or-a-pipe-is-silent", SPINS),
@@ -43,9 +21,6 @@ const DIVERGENCES: &[(&str, &str)] = &[
     ("contract/state-pipe-with-data-whose-writer-closed", HUNG_UP),
 ];
 
-const FILES: &str = "a file is refused, where B10 wants it to be always ready";
-const URGENT: &str = "an urgent byte is told as data, too";
-const PASSED_OVER: &str = "the receive that an urgent byte told as data leads to passes over it, and it is lost";
 const SPINS: &str =
     "Event::none still ends every wait once the peer has hung up, and tells nothing: the loop would spin";
 const HUNG_UP: &str = "a hang-up is told as room to send";
@@ -115,7 +90,7 @@ impl<N: Net<Socket: AsFd>> Backend<N> for Polling {
     }
 
     fn now(&mut self, _: &N) -> Instant {
-        now()
+        Os.clock()
     }
 
     fn name(&self) -> &'static str {
@@ -125,7 +100,7 @@ impl<N: Net<Socket: AsFd>> Backend<N> for Polling {
 
 #[test]
 fn polling_diverges_as_it_is_known_to() {
-    match diverges(&Backing::of::<Polling>("polling"), DIVERGENCES) {
+    match diverges(&Backing::of::<Polling>("polling"), &[DIVERGENCES, BESIDES].concat()) {
         Ok(report) => println!("{report}"),
         Err(why) => panic!("{why}"),
     }

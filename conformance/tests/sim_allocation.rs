@@ -1,36 +1,13 @@
 //! Neither a wait on the simulated network, nor taking its results, nor a turn in which nothing is opened takes memory, once
 //! every stream has held as much as it ever does. (B13)
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::time::Duration;
 
+use counting::ASKED;
 use stheno_conformance::sim::{Address, Deed, EventLoop, Link, Sim, Socket, Watch};
 use stheno_core::{Backend, Channel, Dispatcher, Half, Interest, Key, Kind, Net, Open, Received, Result};
-
-/// The system's allocator, and how often this thread asked it for memory.
-struct Counting;
-
-thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: both hand everything on to the system's allocator, which keeps the promises, and only count beside it; the
-// counter needs no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.set(ASKED.get() + 1);
-        // SAFETY: what the caller promised, it promised for this.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: it came from there.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const SOON: Duration = Duration::from_millis(1);
 const ROUGH: Link = Link { latency: SOON, jitter: SOON, segment: Some((1, 3)), loss: 0, duplication: 0, ..Link::ROUGH };
