@@ -72,10 +72,8 @@ impl<B> InOrder<B> {
     fn breach(&self, said: usize) -> Option<String> {
         let unasked = |fired: &&Fired| {
             let asked = self.asked.get(&fired.key).copied().unwrap_or(Interest::NONE);
-            let allowed = Readiness::READABLE.when(asked.contains(Interest::READ))
-                | Readiness::WRITABLE.when(asked.contains(Interest::WRITE))
-                | Readiness::PRIORITY.when(asked.contains(Interest::PRIORITY))
-                | (Readiness::ERROR | Readiness::HANGUP | Readiness::INVALID).when(!asked.is_empty());
+            let unasked = Readiness::ERROR | Readiness::HANGUP | Readiness::INVALID;
+            let allowed = asked_for(asked) | unasked.when(!asked.is_empty());
             fired.readiness.is_empty() || !allowed.contains(fired.readiness)
         };
         let twice = |at: usize| self.fired[..at].iter().any(|other| other.key == self.fired[at].key);
@@ -88,4 +86,11 @@ impl<B> InOrder<B> {
         let at = (0..self.fired.len()).find(|at| twice(*at))?;
         Some(format!("{} was told twice in one wait (B7)", self.fired[at].key))
     }
+}
+
+/// What an interest asks for. (B5)
+pub(crate) fn asked_for(interest: Interest) -> Readiness {
+    Readiness::READABLE.when(interest.contains(Interest::READ))
+        | Readiness::WRITABLE.when(interest.contains(Interest::WRITE))
+        | Readiness::PRIORITY.when(interest.contains(Interest::PRIORITY))
 }

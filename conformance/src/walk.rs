@@ -151,7 +151,7 @@ impl Walker {
                 self.model.channels[at].chunk = chunk;
             }
             (_, Far::Nobody) => {
-                let word = self.word(&channel.inbox);
+                let word = self.word(channel.inbox.len());
                 if !word.starts_with(|first: char| first.is_ascii_digit()) {
                     self.step(&format!("send V '{word}'"));
                     self.model.letter(at, &word);
@@ -195,7 +195,7 @@ impl Walker {
                 self.model.channels[at].urgent = true;
             }
             (_, Far::Peer(peer)) if channel.end.is_none() => {
-                let word = self.word(&channel.inbox);
+                let word = self.word(channel.inbox.len());
                 self.step(&format!("send {peer} {word}"));
                 self.model.send(at, &word);
             }
@@ -220,8 +220,8 @@ impl Walker {
     }
 
     /// Some bytes, where so many wait already; few most of the time.
-    fn word(&mut self, waiting: impl AsRef<[u8]>) -> String {
-        let room = WAITING.saturating_sub(waiting.as_ref().len());
+    fn word(&mut self, waiting: usize) -> String {
+        let room = WAITING.saturating_sub(waiting);
         let letters = |rng: &mut Rng, count: usize| (0..count).map(|_| rng.lowercase()).collect::<String>();
         match self.rng.u8(..10) {
             0 if room > 9_000 => format!("{}x{}", self.rng.usize(2_000..9_000), self.rng.lowercase()),

@@ -7,6 +7,7 @@ use stheno::{Backend, Half, Interest, Kind, Open, Readiness};
 use super::support::{A_WHILE, HINTS, P, R, W, Watch, hold, same};
 use super::{Case, Failure, Verdict};
 use crate::ground::{Family, Ground, Need, Sign};
+use crate::in_order::asked_for;
 
 /// Every state, and what is told there: `R` to whoever asks for READ, `W` for WRITE, `P` for PRIORITY; `H` and `E` are
 /// the hints, HANGUP and ERROR, that may come with it.
@@ -106,10 +107,7 @@ impl Told {
         G: Ground,
         B: Backend<G> + Open,
     {
-        let asked = Readiness::READABLE.when(interest.contains(R))
-            | Readiness::WRITABLE.when(interest.contains(W))
-            | Readiness::PRIORITY.when(interest.contains(P));
-        let owed = self.owed & asked;
+        let owed = self.owed & asked_for(interest);
         let allowed = self.hints.when(!interest.is_empty());
         let first = watch.look()?;
         let came = match first[..] {

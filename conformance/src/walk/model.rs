@@ -151,12 +151,12 @@ impl Model {
         channel.is_quiet() && channel.end != Some(End::Gone) && channel.far != Far::Nobody
     }
 
-    /// What waits in the other direction already.
-    pub(super) fn waiting_at_far_end(&self, at: usize) -> Vec<u8> {
+    /// How much waits in the other direction already.
+    pub(super) fn waiting_at_far_end(&self, at: usize) -> usize {
         match &self.channels[at].far {
-            Far::Nobody => Vec::new(),
-            Far::Peer(peer) => self.peers[peer].inbox.clone(),
-            Far::Channel(far) => self.channels[*far].inbox.clone(),
+            Far::Nobody => 0,
+            Far::Peer(peer) => self.waiting_at(peer),
+            Far::Channel(far) => self.channels[*far].inbox.len(),
         }
     }
 
