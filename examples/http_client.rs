@@ -70,6 +70,7 @@ impl Dispatcher<World> for Client {
             Reason::End if self.in_body => Ok(()),
             Reason::End => Err(Error::user("the server closed without an answer", 0)),
             Reason::Disconnected(why) | Reason::Error(why) => Err(why),
+            Reason::Drained | Reason::TimedOut => Err(Error::user("the answer took too long", 0)),
         });
         Ok(())
     }

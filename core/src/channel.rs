@@ -79,8 +79,8 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     /// [`EventLoop::set_spare`](crate::EventLoop::set_spare)), the guest stays a guest, and is hung up on.
     pub fn adopt(&mut self, guest: &mut Guest<N>, dispatcher: T) -> Result<Key> {
         let Some(socket) = guest.take() else { return Err(TAKEN.doing("adopt")) };
-        self.insert(socket, State::OPEN, dispatcher).map_err(|socket| {
-            guest.socket = Some(socket);
+        self.insert(Some(socket), State::OPEN, dispatcher).map_err(|socket| {
+            guest.socket = socket;
             self.full().doing("adopt")
         })
     }
@@ -126,22 +126,30 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     }
 
     fn insert_or_close(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
-        self.insert(socket, state, dispatcher).map_err(|socket| {
-            self.io.net.close(socket);
+        self.insert(Some(socket), state, dispatcher).map_err(|socket| {
+            if let Some(socket) = socket {
+                self.io.net.close(socket);
+            }
             self.full().doing("add a channel")
         })
     }
 
     /// Why there is no vacant slot.
-    fn full(&self) -> Error {
+    pub(crate) fn full(&self) -> Error {
         if self.io.ledger.bounded { FULL } else { NO_SLOT_LEFT }
     }
 
-    fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key, N::Socket> {
+    /// Gives a channel a slot, or the socket back.
+    pub(crate) fn insert(
+        &mut self,
+        socket: Option<N::Socket>,
+        state: State,
+        dispatcher: T,
+    ) -> Result<Key, Option<N::Socket>> {
         let index = self.io.ledger.vacant;
         let Some(slot) = other(self.before, self.after, index) else { return Err(socket) };
         slot.dispatcher = Some(dispatcher);
-        Ok(self.io.ledger.occupy(&mut slot.own, Some(socket), state))
+        Ok(self.io.ledger.occupy(&mut slot.own, socket, state))
     }
 
     /// Another channel: its dispatcher and its I/O. An error where the key is stale, or the handler's own.

@@ -6,21 +6,36 @@ use crate::{Channel, Error, ErrorKind, Guest, Net, Result, State, diagnostics};
 /// Why a channel was closed by something else than the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {
-    /// The peer has finished, and everything it sent has been read.
+    /// The peer has finished, and everything it sent has been read; see [`handle_eof`](Dispatcher::handle_eof).
     End,
     /// The connection broke: reset, timed out, or nobody there to send to.
     Disconnected(Error),
     /// An error that `handle_error` did not take upon itself.
     Error(Error),
+    /// The loop [drains](crate::EventLoop::drain), and nothing waited to be sent any more.
+    Drained,
+    /// The loop drained, and what waited was not taken in time.
+    TimedOut,
 }
 
 impl core::fmt::Display for Reason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::End => f.write_str("end of stream"),
+            Self::Drained => f.write_str("the loop ends"),
+            Self::TimedOut => f.write_str("the loop ends, and what waited was not taken in time"),
             Self::Disconnected(why) | Self::Error(why) => why.fmt(f),
         }
     }
+}
+
+/// What becomes of a channel whose peer has finished sending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Eof {
+    /// It is closed: `handle_close` with [`Reason::End`] follows at once. What asyncore does.
+    Close,
+    /// It goes on sending, half-closed, until the program closes it, the connection breaks, or it shuts its own half.
+    KeepSending,
 }
 
 /// What a channel wants, and what it does when something happens.
@@ -113,6 +128,19 @@ pub trait Dispatcher<N: Net, T = Self> {
         Ok(())
     }
 
+    /// The peer has finished sending, and everything it sent has been read; it may still be receiving.
+    ///
+    /// Told once, before the close that the default makes of it. Who answers [`Eof::KeepSending`] has a channel of which
+    /// the receiving half is over: its `handle_read` is not told any more, and sending goes on. Where this side had shut its
+    /// sending half before, nothing is left to do and `handle_close` follows whatever the answer.
+    ///
+    /// A half-closed channel that wants to send hears of the peer's going by what it sends; one that does not is not watched.
+    #[doc(alias = "half-close")]
+    fn handle_eof(&mut self, channel: &mut Channel<'_, N, T>) -> Result<Eof> {
+        let _ = channel;
+        Ok(Eof::Close)
+    }
+
     /// There is room to send.
     #[doc(alias = "handle_write_event")]
     fn handle_write(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
@@ -158,6 +186,13 @@ pub trait Dispatcher<N: Net, T = Self> {
         }
         diagnostics::failed(channel.key(), "error, closing the channel", &error);
         Err(error)
+    }
+
+    /// The loop [drains](crate::EventLoop::drain): the last chance to say something. Told once, to all but listeners and
+    /// timers. Whoever then has nothing to send (`writable` says so) is closed, everyone else once that is so.
+    fn handle_drain(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {
+        let _ = channel;
+        Ok(())
     }
 
     /// The time that [`set_timeout`](crate::Io::set_timeout) asked for has passed.

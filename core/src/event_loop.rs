@@ -1,8 +1,13 @@
 //! The loop: a table of channels, a net that does their I/O, and a backend that says what is ready.
 
 mod bell;
+mod drain;
+mod next;
 mod settle;
 mod table;
+mod timer;
+
+pub use next::Next;
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -32,8 +37,12 @@ pub struct EventLoop<T, N: Net, B, S> {
     budget: Budget,
     /// How many vacant slots handlers find in a turn, at least, where the table can grow.
     spare: u32,
+    /// How many slots the table may have.
+    limit: u32,
     /// When listeners that rest for want of descriptors try again.
     resume: Option<Instant>,
+    /// The time, where it was read so lately that nothing but the loop's own work has happened since.
+    fresh: Option<Instant>,
     #[cfg(target_has_atomic = "8")]
     bell: Option<(Key, crate::waker::BellHandle)>,
     table: PhantomData<T>,
@@ -51,6 +60,8 @@ pub struct Turn {
     pub woken: bool,
     /// Whether the loop was asked to end since the turn before.
     pub stopped: bool,
+    /// When there will be something to do by itself.
+    pub next: Next,
 }
 
 impl<T, N, B, S> EventLoop<T, N, B, S>
@@ -79,9 +90,11 @@ where
             backend,
             slots,
             ledger: Ledger::default(),
-            budget: Budget { accepts: 16, reads: 16 },
+            budget: Budget { accepts: 16, reads: 16, bytes: 256 * 1024 },
             spare: 64,
+            limit: NIL,
             resume: None,
+            fresh: None,
             #[cfg(target_has_atomic = "8")]
             bell: None,
             table: PhantomData,
@@ -99,6 +112,25 @@ where
     /// this stay in line for a turn, and what else a handler wants to add is [`Full`](crate::ErrorKind::Full).
     pub fn set_spare(&mut self, slots: u32) {
         self.spare = slots.max(1);
+    }
+
+    /// How many bytes a channel's own handlers receive in a turn, at most, and as many that they send; 256 KiB unless set,
+    /// never less than 1.
+    ///
+    /// Past it a receive says that nothing is there for now, and a send that there is no room, so that a handler that goes
+    /// on for as long as there is something serves its peer, however fast, no more than this before the others have their
+    /// turn. What a handler does on neighbours, and what the program does between turns, does not count.
+    pub fn set_byte_budget(&mut self, bytes: usize) {
+        self.budget.bytes = bytes.max(1);
+    }
+
+    /// How many channels the table holds, at most, a bell among them; as many as fit unless set. Past it the table is full:
+    /// callers stay in line, and whatever else wants to be added is [`Full`](crate::ErrorKind::Full).
+    ///
+    /// Slots that are there already stay.
+    pub fn set_limit(&mut self, channels: u32) {
+        self.limit = channels;
+        self.ledger.bounded = false;
     }
 
     // Channels, as the program opens and closes them.
@@ -194,7 +226,7 @@ where
     #[doc(alias = "del_channel")]
     pub fn close(&mut self, key: Key) -> Result<()> {
         self.channel(key).map(|(_, mut io)| io.close())?;
-        self.settle();
+        self.settle_pass(false);
         Ok(())
     }
 
@@ -209,7 +241,7 @@ where
                 ledger.close(&mut slot.own, index);
             }
         }
-        self.settle();
+        self.settle_pass(false);
     }
 
     /// The keys of all channels; costs time in the size of the table.
@@ -252,7 +284,8 @@ where
     #[doc(alias = "loop")]
     #[doc(alias = "dispatch")]
     pub fn run(&mut self) -> Result<()> {
-        while !self.is_empty() && !self.turn(None)?.stopped {}
+        self.fresh = None;
+        while !self.is_empty() && !self.next_turn(None)?.stopped {}
         Ok(())
     }
 
@@ -260,8 +293,9 @@ where
     /// asked to stop.
     #[doc(alias = "loop")]
     pub fn run_turns(&mut self, turns: usize, timeout: Option<Duration>) -> Result<()> {
+        self.fresh = None;
         for _ in 0..turns {
-            if self.is_empty() || self.turn(timeout)?.stopped {
+            if self.is_empty() || self.next_turn(timeout)?.stopped {
                 break;
             }
         }
@@ -278,6 +312,12 @@ where
     #[doc(alias = "poll")]
     #[doc(alias = "poll2")]
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
+        self.fresh = None;
+        self.next_turn(timeout)
+    }
+
+    /// A turn where nothing but turns has happened since the time was read.
+    fn next_turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
         let mut turn = Turn::default();
         self.settle();
         if self.is_empty() {
@@ -290,6 +330,7 @@ where
         loop {
             let began = self.clock();
             let patience = self.patience(left, began);
+            self.fresh = None;
             self.ledger.waits = self.ledger.waits.wrapping_add(1);
             self.backend.wait(&mut self.net, patience)?;
             while let Some(fired) = self.backend.next() {
@@ -306,7 +347,7 @@ where
                 turn.timeouts += self.run_due(now);
                 left = left.map(|left| left.saturating_sub(now.saturating_since(began)));
             }
-            self.settle();
+            self.settle_pass(false);
             if let Some(why) = stuck {
                 return Err(why);
             }
@@ -315,6 +356,7 @@ where
             if !idle || began.is_none() || left.is_some_and(|left| left.is_zero()) {
                 self.ledger.busy = false;
                 turn.stopped = core::mem::take(&mut self.ledger.stop);
+                turn.next = self.next();
                 return Ok(turn);
             }
         }
@@ -323,14 +365,13 @@ where
     /// The time, read only while something is armed.
     fn clock(&mut self) -> Option<Instant> {
         let armed = !self.ledger.queue.is_empty() || self.resume.is_some();
-        armed.then(|| self.backend.now(&self.net))
+        armed.then(|| self.fresh.take().unwrap_or_else(|| self.backend.now(&self.net)))
     }
 
     /// How long to wait: until the time given is over, the next deadline, or the end of a rest.
     fn patience(&self, timeout: Option<Duration>, now: Option<Instant>) -> Option<Duration> {
         let Some(now) = now else { return timeout };
-        let due = self.ledger.queue.first(self.slots.as_slice()).map(|(_, when)| when);
-        let next = due.into_iter().chain(self.resume).min()?.saturating_since(now);
+        let next = self.first_deadline()?.saturating_since(now);
         Some(timeout.map_or(next, |timeout| timeout.min(next)))
     }
 
@@ -383,6 +424,7 @@ where
             self.wake_resting();
         }
         let mut run = 0;
+        self.ledger.now = now;
         while let Some((index, filed)) = self.ledger.queue.first(self.slots.as_slice()) {
             if filed > now {
                 break;

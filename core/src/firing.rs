@@ -5,9 +5,10 @@
 
 use crate::channel::FULL;
 use crate::imply::{Outcome, Step, Verdict, conclude, steps};
-use crate::slot::{Flags, Own};
+use crate::slot::{Allowance, Flags, Mark, NIL, Own};
 use crate::{
-    Channel, Dispatcher, Error, ErrorKind, Instant, Interest, Net, Readiness, Reason, Result, Shut, State, diagnostics,
+    Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Net, Readiness, Reason, Result, Shut, State,
+    diagnostics,
 };
 
 /// How much one channel may do in a turn.
@@ -17,17 +18,20 @@ pub(crate) struct Budget {
     pub(crate) accepts: u32,
     /// Reads of a channel that drains what its peer left.
     pub(crate) reads: u32,
+    /// Bytes that a channel's own handlers receive, and as many that they send.
+    pub(crate) bytes: usize,
 }
 
 /// What the channel wants, as its state and its predicates have it now.
 pub(crate) fn wanted<S, T, D: Dispatcher<N, T>, N: Net>(own: &Own<S>, dispatcher: &D) -> Interest {
+    let reads = |can: bool| can && !own.is(Mark::Paused) && dispatcher.readable();
     let (reads, writes) = match own.state {
         // Rule 5: while connecting, WRITE is wanted whatever the predicate says. What a quick peer sent by then is told in
         // the same firing, in its order (rule 1).
-        State::Connecting => (dispatcher.readable(), true),
+        State::Connecting => (reads(true), true),
         // With both halves shut the end is awaited, whatever the predicates say.
         State::Open(Shut::Both) => return Interest::READ,
-        state => (state.can_read() && dispatcher.readable(), state.can_write() && dispatcher.writable()),
+        state => (reads(state.can_read()), state.can_write() && dispatcher.writable()),
     };
     let urgent = reads && matches!(own.state, State::Open(_) | State::Connecting);
     Interest::READ.when(reads) | Interest::PRIORITY.when(urgent) | Interest::WRITE.when(writes)
@@ -45,12 +49,23 @@ fn wants<T, D: Dispatcher<N, T>, N: Net>(needs: Interest, dispatcher: &D, channe
     if needs == Interest::WRITE {
         state.can_write() && dispatcher.writable()
     } else {
-        state.can_read() && dispatcher.readable()
+        state.can_read() && !own.is(Mark::Paused) && dispatcher.readable()
     }
 }
 
 /// Takes every step that the readiness implies.
 pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    readiness: Readiness,
+    budget: Budget,
+) {
+    channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: budget.bytes, send: budget.bytes };
+    take_steps(dispatcher, channel, readiness, budget);
+    channel.io.ledger.allowance = Allowance::NONE;
+}
+
+fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     readiness: Readiness,
@@ -174,6 +189,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
             channel.io.own.state = State::OPEN;
             handled(dispatcher, channel, step, budget, D::handle_connect)
         }
+        Verdict::Eof => eof(dispatcher, channel, step, budget),
         Verdict::Close => {
             end(dispatcher, channel, reason);
             false
@@ -201,6 +217,26 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
             false
         }
     }
+}
+
+/// Tells that the peer has finished sending, and closes unless the channel has something left to send by.
+fn eof<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    budget: Budget,
+) -> bool {
+    channel.io.own.state = channel.io.own.state.shut(Half::Read);
+    let mut answer = Eof::KeepSending;
+    let goes_on = handled(dispatcher, channel, step, budget, |dispatcher, channel| {
+        answer = dispatcher.handle_eof(channel)?;
+        Ok(())
+    });
+    if goes_on && (answer == Eof::Close || !channel.io.own.state.can_write()) {
+        end(dispatcher, channel, Reason::End);
+        return false;
+    }
+    goes_on
 }
 
 /// The backend cannot watch the channel as it wants to be watched.
@@ -237,7 +273,7 @@ pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
 }
 
 /// Ends a channel that the program has not closed itself: tells it once, and nothing after that (rule 2).
-fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, reason: Reason) {
+pub(crate) fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, reason: Reason) {
     if !channel.io.own.state.is_live() {
         return;
     }
@@ -256,7 +292,12 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
     budget: Budget,
 ) {
     let reason = Reason::Disconnected(channel.io.reason());
+    // Nothing more may mean nothing else than that.
+    channel.io.ledger.allowance = Allowance::NONE;
     for _ in 0..budget.reads {
+        if channel.io.is_paused() {
+            return;
+        }
         if !wants(Interest::READ, dispatcher, channel) {
             return end(dispatcher, channel, reason);
         }
@@ -326,8 +367,37 @@ pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(
     channel: &mut Channel<'_, N, T>,
     budget: Budget,
 ) {
-    channel.io.own.filing.deadline = Instant::NEVER;
     let index = channel.io.index;
+    channel.io.ledger.due = core::mem::replace(&mut channel.io.own.filing.deadline, Instant::NEVER);
+    channel.io.ledger.timing = index;
     channel.io.ledger.touch(channel.io.own, index);
     handled(dispatcher, channel, Step::Read, budget, D::handle_timeout);
+    channel.io.ledger.timing = NIL;
+}
+
+/// Serves a channel that has something to read which the backend does not know of.
+pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    budget: Budget,
+) {
+    let reads = matches!(channel.io.own.state, State::Open(_) | State::Datagram);
+    if reads && wants(Interest::READ, dispatcher, channel) {
+        channel.io.own.set(Mark::Held, false);
+        fire(dispatcher, channel, Readiness::READABLE, budget);
+    }
+}
+
+/// Ends a channel of a loop that drains, unless something waits to be sent.
+pub(crate) fn drained<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
+    let own = &channel.io.own;
+    let sends = match own.state {
+        State::Listening | State::Idle | State::Timer => false,
+        State::Draining => true,
+        State::Connecting => dispatcher.writable(),
+        state => state.can_write() && !own.muted().intersects(Interest::WRITE) && dispatcher.writable(),
+    };
+    if !sends {
+        end(dispatcher, channel, Reason::Drained);
+    }
 }

@@ -107,7 +107,8 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
     if readiness.is_empty() {
         return nothing;
     }
-    if readiness.contains(Readiness::INVALID) && !matches!(state, State::Idle | State::Closing | State::Closed) {
+    let watched = !matches!(state, State::Idle | State::Timer | State::Closing | State::Closed);
+    if readiness.contains(Readiness::INVALID) && watched {
         return nothing.and(Step::Invalid, true);
     }
     // A hang-up or an error shows itself to whoever reads: everything the peer sent first comes first (rule 3).
@@ -119,7 +120,7 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
     let writable = unheard || readiness.contains(Readiness::WRITABLE);
     let urgent = readiness.contains(Readiness::PRIORITY);
     match state {
-        State::Idle | State::Closing | State::Closed => nothing,
+        State::Idle | State::Timer | State::Closing | State::Closed => nothing,
         State::Connecting => nothing.and(Step::Connect, true),
         State::Listening => nothing.and(Step::Accept, readable).and(Step::Otherwise, over),
         // An error that waits is told by the operation that meets it: not every backend knows of it before (rule 10).
@@ -171,6 +172,8 @@ pub enum Verdict {
     Stop,
     /// The channel is connected now: `handle_connect`, then whatever the readiness implies for an open channel.
     Connected,
+    /// `handle_eof`, which says whether to go on sending; else, and with nothing left to send by, `handle_close`.
+    Eof,
     /// `handle_close`, and nothing after it.
     Close,
     /// `handle_error`; if that does not take it upon itself, then `handle_close`.
@@ -190,8 +193,8 @@ pub enum Verdict {
 /// A step on a channel that was closed in the meantime has no consequence: [`Verdict::Stop`].
 pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
     match (state, step, outcome) {
-        (State::Idle, _, Outcome::Failed) => Verdict::Error,
-        (State::Idle | State::Closing | State::Closed, _, _) => Verdict::Stop,
+        (State::Idle | State::Timer, _, Outcome::Failed) => Verdict::Error,
+        (State::Idle | State::Timer | State::Closing | State::Closed, _, _) => Verdict::Stop,
         (_, Step::Invalid, _) => Verdict::ErrorAndClose,
         // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
         (State::Connecting, Step::Connect, Outcome::Done) => Verdict::Connected,
@@ -206,6 +209,8 @@ pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
         // A handler that fails meanwhile (a timeout) says nothing of the attempt.
         (State::Connecting, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
         (State::Connecting, _, _) => Verdict::ErrorAndClose,
+        // The peer has finished sending, and may still be receiving.
+        (State::Open(Shut::Neither | Shut::Write), _, Outcome::End) => Verdict::Eof,
         (_, _, Outcome::End | Outcome::Disconnected | Outcome::Refused) => Verdict::Close,
         // Rule 3: what came before is read first, if there is still a half to read from.
         (State::Open(Shut::Neither | Shut::Write), _, Outcome::SendBroken) => Verdict::Drain,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::buffer::Buffer;
-use crate::slot::{Flags, Ledger, NIL, Own};
+use crate::slot::{Allowance, Flags, Ledger, Mark, NIL, Own};
 use crate::{
     Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, Shut, State, diagnostics,
 };
@@ -69,7 +69,7 @@ impl<N: Net> Io<'_, N> {
 
     /// The socket, for options that the net does not know of.
     pub fn socket(&self) -> Result<&N::Socket> {
-        self.own.socket.as_ref().ok_or(CLOSED)
+        self.own.socket.as_ref().ok_or(no_socket(self.own.state))
     }
 
     /// Where the channel's socket is.
@@ -89,19 +89,32 @@ impl<N: Net> Io<'_, N> {
 
     /// Receives into `into`: so many bytes, nothing for now, or the end of the stream.
     ///
-    /// The end implies `handle_close`, after the handler has returned. (Not the end that a half which was shut here gives.)
+    /// The end implies `handle_eof`, after the handler has returned. (Not the end that a half which was shut here gives.)
+    ///
+    /// A channel's own handler gets no more in a turn than the loop's
+    /// [byte budget](crate::EventLoop::set_byte_budget); past it nothing is there for now.
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
         if into.is_empty() {
             return self.live().map(|_| Received::Data(0));
         }
+        let Some(share) = self.share(into.len(), |allowance| allowance.receive) else { return self.spent() };
+        let into = into.get_mut(..share).unwrap_or_default();
         self.receive(|net, socket| net.recv(socket, into))
     }
 
     /// Receives into two slices, the first one first.
     pub fn recv_vectored(&mut self, into: [&mut [u8]; 2]) -> Result<Received> {
-        if into.iter().all(|slice| slice.is_empty()) {
+        let [first, second] = into;
+        if first.is_empty() && second.is_empty() {
             return self.live().map(|_| Received::Data(0));
         }
+        let wanted = first.len().saturating_add(second.len());
+        let Some(share) = self.share(wanted, |allowance| allowance.receive) else { return self.spent() };
+        let first_share = share.min(first.len());
+        let into = [
+            first.get_mut(..first_share).unwrap_or_default(),
+            second.get_mut(..share - first_share).unwrap_or_default(),
+        ];
         self.receive(|net, socket| net.recv_vectored(socket, into))
     }
 
@@ -119,10 +132,16 @@ impl<N: Net> Io<'_, N> {
 
     /// Receives one datagram and who sent it; `None` where none waits.
     pub fn recv_from(&mut self, into: &mut [u8]) -> Result<Option<Datagram<N::Address>>> {
+        let share = self.share(into.len(), |allowance| allowance.receive);
         let (net, socket) = self.live()?;
+        if share.is_none() {
+            return Ok(None);
+        }
         let received = net.recv_from(socket, into);
-        if let Err(why) = &received {
-            self.broke(why, Flags::BROKEN);
+        match &received {
+            Ok(Some(datagram)) => self.spend(datagram.len, |allowance| &mut allowance.receive),
+            Ok(None) => {}
+            Err(why) => self.broke(why, Flags::BROKEN),
         }
         received
     }
@@ -148,7 +167,10 @@ impl<N: Net> Io<'_, N> {
         let (net, socket) = self.live()?;
         let received = receive(net, socket);
         match &received {
-            Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
+            Ok(Received::Data(n)) => {
+                self.own.flags |= Flags::RECEIVED;
+                self.spend(*n, |allowance| &mut allowance.receive);
+            }
             Ok(Received::End) => self.found(Flags::ENDED),
             Ok(Received::WouldBlock) => {}
             Err(why) => self.broke(why, Flags::BROKEN),
@@ -161,26 +183,40 @@ impl<N: Net> Io<'_, N> {
     /// Sends as much of `from` as there is room for and says how much that was: 0 where there is none for now.
     ///
     /// On a datagram channel it is all or, where there is no room, nothing. To send more than there is room for, own an
-    /// [`Outbox`](crate::Outbox).
+    /// [`Outbox`](crate::Outbox). A channel's own handler sends no more in a turn than the loop's
+    /// [byte budget](crate::EventLoop::set_byte_budget); past it there is no room for now.
     pub fn send(&mut self, from: &[u8]) -> Result<usize> {
         if from.is_empty() && self.own.state != State::Datagram {
             return self.live().map(|_| 0);
         }
+        let Some(share) = self.share(from.len(), |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let from = from.get(..share).unwrap_or_default();
         self.transmit(|net, socket| net.send(socket, from))
     }
 
     /// Sends from two slices, the first one first.
     pub fn send_vectored(&mut self, from: [&[u8]; 2]) -> Result<usize> {
-        if from.iter().all(|slice| slice.is_empty()) {
+        let [first, second] = from;
+        if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
         }
+        let wanted = first.len().saturating_add(second.len());
+        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let first_share = share.min(first.len());
+        let from =
+            [first.get(..first_share).unwrap_or_default(), second.get(..share - first_share).unwrap_or_default()];
         self.transmit(|net, socket| net.send_vectored(socket, from))
     }
 
     /// Sends one datagram; `false` where there is no room for now.
     pub fn send_to(&mut self, from: &[u8], to: &N::Address) -> Result<bool> {
+        let share = self.share(from.len(), |allowance| allowance.send);
         let (net, socket) = self.live()?;
-        net.send_to(socket, from, to)
+        let sent = share.is_some() && net.send_to(socket, from, to)?;
+        if sent {
+            self.spend(from.len(), |allowance| &mut allowance.send);
+        }
+        Ok(sent)
     }
 
     /// Sends one urgent byte; `false` where there is no room for now.
@@ -200,10 +236,36 @@ impl<N: Net> Io<'_, N> {
         }
         let (net, socket) = self.live()?;
         let sent = send(net, socket);
-        if let Err(why) = &sent {
-            self.broke(why, Flags::SEND_BROKEN);
+        match &sent {
+            Ok(n) => self.spend(n.unwrap_or(0), |allowance| &mut allowance.send),
+            Err(why) => self.broke(why, Flags::SEND_BROKEN),
         }
         Ok(sent?.unwrap_or(0))
+    }
+
+    /// How much of this the channel may still move in its turn (rule 8); `None` where that is nothing. Datagrams are not
+    /// cut: the last one may be longer than what was left.
+    fn share(&self, wanted: usize, left: impl FnOnce(&Allowance) -> usize) -> Option<usize> {
+        if self.ledger.allowance.channel != self.index {
+            return Some(wanted);
+        }
+        match left(&self.ledger.allowance) {
+            0 => None,
+            _ if self.own.state == State::Datagram => Some(wanted),
+            left => Some(wanted.min(left)),
+        }
+    }
+
+    fn spend(&mut self, n: usize, left: impl FnOnce(&mut Allowance) -> &mut usize) {
+        if self.ledger.allowance.channel == self.index {
+            let left = left(&mut self.ledger.allowance);
+            *left = left.saturating_sub(n);
+        }
+    }
+
+    /// More may be there, but not in this turn.
+    fn spent(&mut self) -> Result<Received> {
+        self.live().map(|_| Received::WouldBlock)
     }
 
     /// Remembers that the connection is over, for the loop to draw its conclusion.
@@ -320,6 +382,38 @@ impl<N: Net> Io<'_, N> {
         self.ledger.touch(self.own, self.index);
     }
 
+    /// Wants nothing to read, nor callers, whatever `readable` says, until [`resume`](Self::resume): for a channel whose bytes
+    /// have nowhere to go for now. What the peer sent stays with the network, which slows the peer down (rule 8).
+    ///
+    /// A pause outlasts what the peer does: also where a send finds it gone, what it sent is read first (rule 3), once the
+    /// channel is resumed.
+    pub fn pause(&mut self) {
+        self.own.set(Mark::Paused, true);
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// Wants to read again, if `readable` says so.
+    pub fn resume(&mut self) {
+        self.own.set(Mark::Paused, false);
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// Whether the channel is paused.
+    pub fn is_paused(&self) -> bool {
+        self.own.is(Mark::Paused)
+    }
+
+    /// Has `handle_read` called in the next turn, which does not wait, whether or not the network has anything: for bytes
+    /// that are here already, in a layer of the program's (TLS, decompression) or left over by a handler that stopped early.
+    ///
+    /// Told once for each time it is asked for; while the channel wants nothing to read, it stays asked for. A net that
+    /// holds bytes itself says so by [`Net::holds`].
+    #[doc(alias = "ready")]
+    pub fn read_again(&mut self) {
+        self.own.set(Mark::Held, true);
+        self.ledger.touch(self.own, self.index);
+    }
+
     /// Has `handle_timeout` called once when this much time has passed; a later call replaces an earlier one.
     ///
     /// Counted from the end of the turn under way, so that it is never early (rule 9); a time past what the clock holds is
@@ -328,6 +422,22 @@ impl<N: Net> Io<'_, N> {
     pub fn set_timeout(&mut self, time: Duration) {
         self.own.filing.deadline = Instant::from_nanos(0) + time;
         self.own.flags |= Flags::RELATIVE;
+        self.ledger.touch(self.own, self.index);
+    }
+
+    /// In `handle_timeout`: has it called again this long after the time it was *due*, so that what happens every so often
+    /// does not drift. A time that has passed by then is left out, however many there are: one call catches up with all.
+    ///
+    /// Elsewhere, and with a period of zero, it is [`set_timeout`](Self::set_timeout).
+    #[doc(alias = "call_every")]
+    pub fn repeat_timeout(&mut self, period: Duration) {
+        let (due, late) = (self.ledger.due, self.ledger.now.as_nanos().saturating_sub(self.ledger.due.as_nanos()));
+        let nanos = (Instant::from_nanos(0) + period).as_nanos();
+        let Some(missed) = late.checked_div(nanos).filter(|_| self.ledger.timing == self.index) else {
+            return self.set_timeout(period);
+        };
+        self.own.filing.deadline = due + Duration::from_nanos(nanos.saturating_mul(missed.saturating_add(1)));
+        self.own.flags.remove(Flags::RELATIVE);
         self.ledger.touch(self.own, self.index);
     }
 
@@ -371,7 +481,7 @@ impl<N: Net> Io<'_, N> {
     pub(crate) fn live(&mut self) -> Result<(&mut N, &mut N::Socket)> {
         match &mut self.own.socket {
             Some(socket) if self.own.state.is_live() => Ok((self.net, socket)),
-            _ => Err(CLOSED),
+            _ => Err(no_socket(self.own.state)),
         }
     }
 
@@ -384,7 +494,13 @@ impl<N: Net> Io<'_, N> {
     }
 }
 
+/// Why there is no socket to do something with.
+const fn no_socket(state: State) -> Error {
+    if matches!(state, State::Timer) { NO_SOCKET } else { CLOSED }
+}
+
 pub(crate) const CLOSED: Error = Error::new(ErrorKind::Stale, "the channel is closed");
+const NO_SOCKET: Error = Error::new(ErrorKind::Unsupported, "a timer has no socket");
 const HALF_SHUT: Error = Error::new(ErrorKind::Unsupported, "the sending half is shut");
 const NOT_CONNECTED: Error = Error::new(ErrorKind::Unsupported, "the channel is not connected");
 const _: () = assert!(NIL > i32::MAX as u32, "no slot has the index that ends a list");

@@ -80,6 +80,9 @@ pub trait Layer {
     ) -> Result<Option<Datagram<<Self::Below as Net>::Address>>> {
         self.below_mut().recv_from(socket, into)
     }
+    fn holds(&self, socket: &<Self::Below as Net>::Socket) -> bool {
+        self.below().holds(socket)
+    }
     fn send(&mut self, socket: &mut <Self::Below as Net>::Socket, from: &[u8]) -> Result<Option<usize>> {
         self.below_mut().send(socket, from)
     }
@@ -156,6 +159,9 @@ impl<L: Layer> Net for L {
     }
     fn recv_from(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Option<Datagram<Self::Address>>> {
         Layer::recv_from(self, socket, into)
+    }
+    fn holds(&self, socket: &Self::Socket) -> bool {
+        Layer::holds(self, socket)
     }
     fn send(&mut self, socket: &mut Self::Socket, from: &[u8]) -> Result<Option<usize>> {
         Layer::send(self, socket, from)

@@ -33,8 +33,8 @@ pub enum Received {
     Data(usize),
     /// Nothing now; the channel is told when there is.
     WouldBlock,
-    /// The peer has finished sending. Nothing will come after it; on a channel it implies `handle_close`, although the peer
-    /// may still be receiving.
+    /// The peer has finished sending, and nothing will come after it; it may still be receiving. On a channel it implies
+    /// `handle_eof`, which closes unless the program says otherwise.
     End,
 }
 
@@ -132,6 +132,16 @@ pub trait Net {
     fn recv_from(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Option<Datagram<Self::Address>>> {
         let _ = (socket, into);
         Err(UNSUPPORTED.doing("receive a datagram"))
+    }
+
+    /// Whether there are bytes to receive that the backend does not know of, since a layer took them from the network
+    /// already: then [`recv`](Self::recv) would not block, and the channel is served without waiting. By default none.
+    ///
+    /// Asked when a channel that something happened to is settled, if it wants to read.
+    #[doc(alias = "pending")]
+    fn holds(&self, socket: &Self::Socket) -> bool {
+        let _ = socket;
+        false
     }
 
     /// Sends from `from`: so many bytes were taken, or `None` where there is no room. (N5)

@@ -3,7 +3,7 @@
 use core::ops::{BitOr, BitOrAssign};
 
 use crate::deadline::{Filed, Filing, Queue};
-use crate::{Interest, Key, Net, State};
+use crate::{Instant, Interest, Key, Net, State};
 
 /// The end of a list that is linked through the slots.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -51,7 +51,7 @@ pub(crate) struct Own<S> {
     pub(crate) aux: u32,
     pub(crate) flags: Flags,
     pub(crate) state: State,
-    /// The interest that the backend was given, and above it the events that nobody handles.
+    /// The interest that the backend was given, and above it the events that nobody handles; between them the marks.
     interests: u8,
     pub(crate) filing: Filing,
 }
@@ -73,6 +73,16 @@ impl<S> Default for Own<S> {
 
 const MUTED_SHIFT: u32 = 4;
 
+/// What is remembered where the interests leave a bit free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Mark {
+    /// The program wants nothing to read for now.
+    Paused = 1 << 3,
+    /// There is something to read that the backend does not know of.
+    Held = 1 << 7,
+}
+
 impl<S> Own<S> {
     pub(crate) fn key(&self, index: u32) -> Key {
         Key::new(index, self.generation)
@@ -84,7 +94,7 @@ impl<S> Own<S> {
     }
 
     pub(crate) fn set_asked(&mut self, interest: Interest) {
-        self.interests = self.muted().bits() << MUTED_SHIFT | interest.bits();
+        self.interests = self.interests & !Interest::ALL.bits() | interest.bits();
     }
 
     /// What is not wanted, whatever the predicates say, because nobody handled it.
@@ -93,7 +103,20 @@ impl<S> Own<S> {
     }
 
     pub(crate) fn set_muted(&mut self, interest: Interest) {
-        self.interests = interest.bits() << MUTED_SHIFT | self.asked().bits();
+        self.interests = self.interests & !(Interest::ALL.bits() << MUTED_SHIFT) | interest.bits() << MUTED_SHIFT;
+    }
+
+    pub(crate) fn is(&self, mark: Mark) -> bool {
+        self.interests & mark as u8 != 0
+    }
+
+    pub(crate) fn set(&mut self, mark: Mark, there: bool) {
+        self.interests = self.interests & !(mark as u8) | if there { mark as u8 } else { 0 };
+    }
+
+    /// What a slot forgets when its channel has gone.
+    pub(crate) fn forget(&mut self) {
+        self.interests = 0;
     }
 }
 
@@ -193,11 +216,33 @@ pub(crate) struct Ledger {
     pub(crate) starved: bool,
     /// The loop is asked to end.
     pub(crate) stop: bool,
+    /// The loop drains: whoever has nothing to send is closed.
+    pub(crate) draining: bool,
     /// Handlers ran since the last wait.
     pub(crate) busy: bool,
     /// How often the loop has waited, round and round.
     pub(crate) waits: u32,
     pub(crate) queue: Queue,
+    /// What the channel whose handlers run may still move.
+    pub(crate) allowance: Allowance,
+    /// The channel whose deadline has come, when it was due, and what the time is.
+    pub(crate) timing: u32,
+    pub(crate) due: Instant,
+    pub(crate) now: Instant,
+}
+
+/// How many bytes one channel may still receive and send in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// Whose it is; the others have no bounds.
+    pub(crate) channel: u32,
+    pub(crate) receive: usize,
+    pub(crate) send: usize,
+}
+
+impl Allowance {
+    /// Nobody is held to anything.
+    pub(crate) const NONE: Self = Self { channel: NIL, receive: 0, send: 0 };
 }
 
 impl Default for Ledger {
@@ -213,9 +258,14 @@ impl Default for Ledger {
             freed: false,
             starved: false,
             stop: false,
+            draining: false,
             busy: false,
             waits: 0,
             queue: Queue::default(),
+            allowance: Allowance::NONE,
+            timing: NIL,
+            due: Instant::NEVER,
+            now: Instant::NEVER,
         }
     }
 }

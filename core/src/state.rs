@@ -21,7 +21,8 @@ pub enum Shut {
 ///          connect             handle_connect
 ///   Idle ──────────▶ Connecting ────────────▶ Open ──┬─▶ Draining ─┐
 ///     └── listen ──▶ Listening ──────────────────────┴─────────────┴─▶ Closing ─▶ Closed
-///     └── bind ────▶ Datagram ─────────────────────────────────────────▲
+///     └── bind ────▶ Datagram ─────────────────────────────────────────┤
+///                    Timer ────────────────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum State {
@@ -37,6 +38,8 @@ pub enum State {
     Datagram,
     /// Callers wait in line.
     Listening,
+    /// A deadline and no socket. Over when nothing is set any more.
+    Timer,
     /// Closed by the program, or told of its end; the socket goes when the turn is settled.
     Closing,
     /// Nobody: the slot is vacant.

@@ -109,6 +109,15 @@ impl Life {
                 && !matches!(step, Step::Invalid | Step::Otherwise),
             "{what}"
         );
+        // The end of a stream leaves the other half open, where there is one to be told of it.
+        assert_eq!(
+            verdict == Verdict::Eof,
+            matches!(state, State::Open(_))
+                && state.can_read()
+                && outcome == Outcome::End
+                && !matches!(step, Step::Invalid | Step::Otherwise),
+            "{what}"
+        );
         // Rule 5: connected only by a completion without an error; a refusal is an error and then close.
         assert_eq!(
             verdict == Verdict::Connected,
@@ -150,6 +159,13 @@ impl Life {
                 assert_eq!(self.closes, 1, "rule 2: at most one close");
                 self.state = State::Closing;
             }
+            Verdict::Eof => {
+                self.state = self.state.shut(Half::Read);
+                if self.state.can_write() && tape.any() {
+                    return true;
+                }
+                return self.obey(Verdict::Close, tape);
+            }
             Verdict::Drain => self.state = State::Draining,
             Verdict::Stop | Verdict::Park | Verdict::Rest => {}
         }
@@ -161,7 +177,7 @@ impl Life {
 fn implied(state: State, readiness: Readiness) -> Vec<Step> {
     let over = readiness.intersects(OVER);
     let says = |bit: Readiness| readiness.contains(bit);
-    let watched = state.is_live() && state != State::Idle;
+    let watched = state.is_live() && !matches!(state, State::Idle | State::Timer);
     if !watched || readiness == Readiness::NONE {
         return Vec::new();
     }

@@ -402,6 +402,8 @@ impl<G: Ground> Dispatcher<G> for Actor<G> {
         let why = match reason {
             Reason::End => "end".into(),
             Reason::Disconnected(why) | Reason::Error(why) => word(&why),
+            Reason::Drained => "drained".into(),
+            Reason::TimedOut => "timed out".into(),
         };
         self.tell("close", &why, channel)
     }

@@ -17,7 +17,7 @@ where
     pub fn attach(&mut self, bell: impl Into<crate::waker::BellHandle>, socket: N::Socket) -> Result<()> {
         self.detach();
         self.settle();
-        let key = self.move_in(socket, State::OPEN, None).map_err(|why| why.doing("attach a bell"))?;
+        let key = self.move_in(Some(socket), State::OPEN, None).map_err(|why| why.doing("attach a bell"))?;
         self.ledger.live -= 1;
         self.bell = Some((key, bell.into()));
         let Self { net, backend, slots, .. } = self;

@@ -6,7 +6,7 @@ use super::EventLoop;
 use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
-use crate::slot::{Flags, NIL, Slot};
+use crate::slot::{Flags, Mark, NIL, Slot};
 use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
@@ -19,29 +19,49 @@ where
     /// Settles everything that was touched: changed interests, deadlines, and closes. One pass; what it touches in turn
     /// waits for the next. Afterwards the table has vacant slots for the handlers to come, if its storage can grow.
     ///
-    /// A turn does this by itself. It is for programs that [dispatch](Self::dispatch) by themselves.
+    /// A turn does this by itself. It is for programs that [dispatch](Self::dispatch) by themselves; channels with bytes that
+    /// the backend does not know of ([`Io::read_again`](crate::Io::read_again)) are served by it.
     pub fn settle(&mut self) {
-        self.settle_touched();
+        self.settle_pass(true);
+    }
+
+    /// Settles; where `serves`, those that have something to read already read it first.
+    pub(super) fn settle_pass(&mut self, serves: bool) {
+        self.settle_touched(serves);
         // With nobody left there may be no next turn: what was closed meanwhile goes now. No handler runs for it.
         while self.is_empty() && self.ledger.dirty != NIL {
-            self.settle_touched();
+            self.settle_touched(false);
         }
         self.grow();
     }
 
     /// One pass over those that were touched before it.
-    fn settle_touched(&mut self) {
+    fn settle_touched(&mut self, serves: bool) {
         let mut now = None;
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.link);
+            if serves && slot.own.is(Mark::Held) {
+                self.serve(index);
+            }
             self.settle_one(index, &mut now);
+        }
+        if now.is_some() {
+            self.fresh = now;
         }
         if core::mem::take(&mut self.ledger.freed) {
             self.wake_resting();
         }
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
             self.resume = Some(self.backend.now(&self.net) + REST);
+        }
+    }
+
+    fn serve(&mut self, index: u32) {
+        if let Some((dispatcher, mut channel)) =
+            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
+        {
+            firing::serve_held(dispatcher, &mut channel, self.budget);
         }
     }
 
@@ -55,6 +75,9 @@ where
             if channel.state() == State::Draining {
                 firing::drain(dispatcher, &mut channel, budget);
             }
+            if channel.ledger.draining && channel.state().is_live() {
+                firing::drained(dispatcher, &mut channel);
+            }
         }
         if let Err(why) = self.settle_interest(index)
             && let Some((dispatcher, mut channel)) =
@@ -63,13 +86,26 @@ where
             firing::unwatched(dispatcher, &mut channel, why);
         }
         self.settle_deadline(index, now);
-        let Some(Slot { own, .. }) = self.slots.as_mut_slice().get_mut(index as usize) else { return };
+        let Self { net, slots, ledger, .. } = self;
+        let Some(Slot { own, .. }) = slots.as_mut_slice().get_mut(index as usize) else { return };
         // It was on the list until now, so that what its own handlers touched here was settled with it.
         own.flags.remove(Flags::DIRTY);
         match own.state {
             State::Closing => self.finish(index),
+            // Nothing will ever come of it.
+            State::Timer if own.filing.deadline == Instant::NEVER => {
+                ledger.live -= 1;
+                self.finish(index);
+            }
             // What is left to read is for the next turn.
-            State::Draining => self.ledger.touch(own, index),
+            State::Draining if !own.is(Mark::Paused) => ledger.touch(own, index),
+            State::Open(Shut::Neither | Shut::Write) | State::Datagram
+                if own.asked().contains(Interest::READ)
+                    && (own.is(Mark::Held) || own.socket.as_ref().is_some_and(|socket| net.holds(socket))) =>
+            {
+                own.set(Mark::Held, true);
+                ledger.touch(own, index);
+            }
             _ => {}
         }
     }
@@ -148,8 +184,7 @@ where
         }
         slot.dispatcher = None;
         own.generation = own.generation.wrapping_add(1);
-        own.set_asked(Interest::NONE);
-        own.set_muted(Interest::NONE);
+        own.forget();
         own.filing.deadline = Instant::NEVER;
         own.state = State::Closed;
         own.flags = Flags::NONE;

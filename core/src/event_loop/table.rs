@@ -11,7 +11,7 @@ where
     T: Dispatcher<N>,
 {
     pub(super) fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
-        let key = self.move_in(socket, state, Some(dispatcher)).map_err(|why| why.doing("add a channel"))?;
+        let key = self.move_in(Some(socket), state, Some(dispatcher)).map_err(|why| why.doing("add a channel"))?;
         // The program hears at once of what the backend cannot take.
         if let Err(why) = self.settle_interest(key.index() as u32) {
             self.close(key)?;
@@ -21,16 +21,18 @@ where
     }
 
     /// Gives a socket a slot, or closes it.
-    pub(super) fn move_in(&mut self, socket: N::Socket, state: State, dispatcher: Option<T>) -> Result<Key> {
+    pub(super) fn move_in(&mut self, socket: Option<N::Socket>, state: State, dispatcher: Option<T>) -> Result<Key> {
         if self.ledger.vacancies == 0 {
             self.grow_by_one();
         }
         let Some(slot) = self.slots.as_mut_slice().get_mut(self.ledger.vacant as usize) else {
-            self.net.close(socket);
+            if let Some(socket) = socket {
+                self.net.close(socket);
+            }
             return Err(FULL);
         };
         slot.dispatcher = dispatcher;
-        Ok(self.ledger.occupy(&mut slot.own, Some(socket), state))
+        Ok(self.ledger.occupy(&mut slot.own, socket, state))
     }
 
     /// Sees to it that handlers find vacant slots, as far as the storage lets it.
@@ -47,7 +49,7 @@ where
             return false;
         }
         let index = self.slots.as_slice().len();
-        let fits = index < NIL as usize && self.slots.push(Slot::default()).is_ok();
+        let fits = index < self.limit as usize && self.slots.push(Slot::default()).is_ok();
         self.ledger.bounded = !fits;
         if fits {
             // Behind those that are vacant already: what has been used is used again first, and numbers stay small.

@@ -8,7 +8,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{assert_eq, format, println};
 
-const STATES: [(&str, State); 11] = [
+const STATES: [(&str, State); 12] = [
     ("Idle", State::Idle),
     ("Connecting", State::Connecting),
     ("Open", State::Open(Shut::Neither)),
@@ -18,6 +18,7 @@ const STATES: [(&str, State); 11] = [
     ("Draining", State::Draining),
     ("Datagram", State::Datagram),
     ("Listening", State::Listening),
+    ("Timer", State::Timer),
     ("Closing", State::Closing),
     ("Closed", State::Closed),
 ];
@@ -39,7 +40,7 @@ const OUTCOMES: [Outcome; 7] = [
 ///
 /// A letter: it is there. `-`: it is not. `.`: either.
 const STEPS: &str = "
-    Idle Closing Closed                                                   | . . . . . |
+    Idle Timer Closing Closed                                             | . . . . . |
 
     Connecting Open OpenShutRead OpenShutWrite OpenShutBoth Draining      | I . . . . | Invalid
     Datagram Listening                                                    | I . . . . | Invalid
@@ -94,9 +95,9 @@ const STEPS: &str = "
 /// `*` is every step or outcome; `Middle` is Connect, Accept,  Read, Write and Expt.
 const VERDICTS: &str = "
     Closing Closed                                     | *         | *                                    | Stop
-    Idle                                               | *         | Failed                               | Error
-    Idle                                               | *         | Done End Disconnected        | Stop
-    Idle                                               | *         | SendBroken Refused Exhausted         | Stop
+    Idle Timer                                         | *         | Failed                               | Error
+    Idle Timer                                         | *         | Done End Disconnected        | Stop
+    Idle Timer                                         | *         | SendBroken Refused Exhausted         | Stop
 
     Connecting Open OpenShutRead OpenShutWrite         | Invalid   | *                                    | ErrorAndClose
     OpenShutBoth Draining Datagram Listening           | Invalid   | *                                    | ErrorAndClose
@@ -126,7 +127,9 @@ const VERDICTS: &str = "
     Datagram                                           | Otherwise | *                                    | Park
 
     Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Done                         | GoOn
-    Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | End Disconnected Refused             | Close
+    Open OpenShutWrite                                 | Middle    | End                                  | Eof
+    OpenShutRead OpenShutBoth                          | Middle    | End                                  | Close
+    Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Disconnected Refused                 | Close
     Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Failed Exhausted                     | Error
     Open OpenShutWrite                                 | Middle    | SendBroken                           | Drain
     OpenShutRead OpenShutBoth                          | Middle    | SendBroken                           | Close
@@ -204,7 +207,7 @@ fn what_readiness_implies() {
             assert_eq!(names(steps(state, readiness)), row[2], "{what}");
         }
     }
-    assert_eq!(asked, 11 * 64);
+    assert_eq!(asked, 12 * 64);
     println!("{asked} combinations in {} rows", rows.len());
 }
 
@@ -230,7 +233,7 @@ fn what_follows_from_an_outcome() {
             }
         }
     }
-    assert_eq!(asked, 11 * 7 * 7);
+    assert_eq!(asked, 12 * 7 * 7);
     println!("{asked} combinations in {} rows", rows.len());
 }
 

@@ -310,7 +310,7 @@ impl<'n> Judge<'n> {
             // An attempt that failed in another way.
             State::Connecting => return self.error(why, true),
             _ if receive_broke || ended && drains => self.close(End::Disconnected(why)),
-            _ if ended => self.close(End::Stream),
+            _ if ended => return self.eof(),
             State::Draining => return true,
             _ if self.model.can_read() => {
                 self.model.state = State::Draining;
@@ -319,6 +319,22 @@ impl<'n> Judge<'n> {
             _ => self.close(End::Disconnected(why)),
         }
         false
+    }
+
+    /// The peer has finished sending: closed, unless the channel has something to send by and wants to go on.
+    fn eof(&mut self) -> bool {
+        let shut = if self.model.state == State::Open(Shut::Write) { Shut::Both } else { Shut::Read };
+        self.model.state = State::Open(shut);
+        assert_eq!(self.peek(), Some(Note::Told(Event::Eof)), "the end of the stream was to be told");
+        let left = self.notes.get(1) == Some(&Note::Did(Deed::LeaveIt));
+        if !self.handler(Event::Eof) {
+            return false;
+        }
+        if left || !self.model.can_write() {
+            self.close(End::Stream);
+            return false;
+        }
+        true
     }
 
     /// Rule 3: reads until nothing comes, and closes.

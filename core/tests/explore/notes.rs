@@ -47,6 +47,7 @@ pub enum Event {
     Read,
     Write,
     Expt,
+    Eof,
     Timeout,
     Error(Why),
     Close(End),
@@ -66,6 +67,7 @@ impl From<Reason> for End {
             Reason::End => Self::Stream,
             Reason::Disconnected(why) => Self::Disconnected(why.into()),
             Reason::Error(why) => Self::Error(why.into()),
+            Reason::Drained | Reason::TimedOut => panic!("no loop drains here"),
         }
     }
 }

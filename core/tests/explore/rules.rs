@@ -46,7 +46,7 @@ fn in_order(before: &Model, notes: &[Note]) {
                     Event::Write => 3,
                     Event::Expt => 4,
                     Event::Close(_) => 5,
-                    Event::Timeout | Event::Error(_) => last,
+                    Event::Eof | Event::Timeout | Event::Error(_) => last,
                 };
                 assert!(place >= last || drains, "rule 1: {event:?} came too late");
                 last = place;

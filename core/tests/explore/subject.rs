@@ -1,6 +1,8 @@
 //! The channel under test: whatever it is told of, it does one of all the things that a handler may do.
 
-use stheno_core::{Channel, Dispatcher, Error, ErrorKind, Guest, Half, Io, Reason, Received, Result, State};
+use std::cell::Cell;
+
+use stheno_core::{Channel, Dispatcher, Eof, Error, ErrorKind, Guest, Half, Io, Reason, Received, Result, State};
 
 use crate::notes::{Deed, Event, Note};
 use crate::stage::{DUE, Scripted, Shared, broken};
@@ -151,6 +153,15 @@ impl Dispatcher<Scripted> for Subject {
     }
     fn handle_write(&mut self, channel: &mut Chan<'_>) -> Result<()> {
         self.told(Event::Write, channel, Unwritten::handle_write, |this, channel| this.pass_on(channel.send(&[1])))
+    }
+    fn handle_eof(&mut self, channel: &mut Chan<'_>) -> Result<Eof> {
+        let answer = Cell::new(Eof::KeepSending);
+        let unwritten = |unwritten: &mut Unwritten, channel: &mut Chan<'_>| {
+            answer.set(unwritten.handle_eof(channel)?);
+            Ok(())
+        };
+        self.told(Event::Eof, channel, unwritten, |_, _| Ok(()))?;
+        Ok(answer.get())
     }
     fn handle_expt(&mut self, channel: &mut Chan<'_>) -> Result<()> {
         self.told(Event::Expt, channel, Unwritten::handle_expt, |this, channel| this.pass_on(channel.recv_urgent()))

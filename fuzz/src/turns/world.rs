@@ -279,7 +279,7 @@ impl<'a> World<'a> {
                     self.book.borrow().nothing_lost(there, here);
                 }
                 State::Open(Shut::Both) => panic!("the end of a channel was not told"),
-                State::Connecting | State::Draining | State::Closing | State::Closed => {
+                State::Connecting | State::Draining | State::Timer | State::Closing | State::Closed => {
                     panic!("a channel hangs in {state:?}")
                 }
                 State::Idle | State::Datagram | State::Listening | State::Open(_) => {}
