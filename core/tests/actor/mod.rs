@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::memory::{Memory, Table, Watch, pair};
-use stheno_core::{Channel, Dispatcher, Error, EventLoop, Guest, Reason, Received, Result, Slot};
+use stheno_core::{Channel, Dispatcher, Eof, Error, EventLoop, Guest, Reason, Received, Result, Slot};
 
 pub type Chan<'a> = Channel<'a, Memory, Actor>;
 pub type Events = EventLoop<Actor, Memory, Watch, Table<Slot<Actor, Memory>>>;
@@ -44,7 +44,7 @@ impl Log {
     }
 
     pub fn actor(&self, name: &'static str) -> Actor {
-        Actor { name, log: self.clone(), chunk: 64, wants: Wants::default(), hook: None }
+        Actor { name, log: self.clone(), chunk: 64, wants: Wants::default(), eof: Eof::Close, hook: None }
     }
 }
 
@@ -72,6 +72,10 @@ pub enum Event<'a> {
     Close(Reason),
     Error(Error),
     Timeout,
+    /// Only of those who [keep sending](Actor::keeps_sending).
+    Eof,
+    /// Only of those who have a hook.
+    Drain,
 }
 
 type Hook = Box<dyn FnMut(&mut Event<'_>, &mut Chan<'_>) -> Option<Result<()>>>;
@@ -84,6 +88,7 @@ pub struct Actor {
     pub log: Log,
     pub chunk: usize,
     pub wants: Wants,
+    eof: Eof,
     hook: Option<Hook>,
 }
 
@@ -95,6 +100,11 @@ impl Actor {
 
     pub fn writing(self) -> Self {
         self.wants.write.set(true);
+        self
+    }
+
+    pub fn keeps_sending(mut self) -> Self {
+        self.eof = Eof::KeepSending;
         self
     }
 
@@ -158,6 +168,15 @@ impl Dispatcher<Memory> for Actor {
     }
     fn handle_expt(&mut self, channel: &mut Chan<'_>) -> Result<()> {
         self.tell("expt", Event::Expt, channel)
+    }
+    fn handle_eof(&mut self, channel: &mut Chan<'_>) -> Result<Eof> {
+        if self.eof == Eof::KeepSending {
+            self.tell("eof", Event::Eof, channel)?;
+        }
+        Ok(self.eof)
+    }
+    fn handle_drain(&mut self, channel: &mut Chan<'_>) -> Result<()> {
+        if self.hook.is_some() { self.tell("drain", Event::Drain, channel) } else { Ok(()) }
     }
     fn handle_close(&mut self, reason: Reason, channel: &mut Chan<'_>) -> Result<()> {
         self.tell(&format!("close: {reason}"), Event::Close(reason), channel)
