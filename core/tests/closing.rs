@@ -128,7 +128,7 @@ fn close_is_idempotent_in_every_handler_and_told_in_none() {
                 Event::Timeout => "timeout",
                 Event::Error(_) => "error",
                 Event::Close(_) => "close",
-                Event::Accepted(_) => unreachable!(),
+                Event::Accepted(_) | Event::Eof | Event::Drain => unreachable!(),
             };
             if name == event {
                 channel.close();

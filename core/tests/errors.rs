@@ -20,6 +20,8 @@ fn name(event: &Event<'_>) -> &'static str {
         Event::Close(_) => "close",
         Event::Error(_) => "error",
         Event::Timeout => "timeout",
+        Event::Eof => "eof",
+        Event::Drain => "drain",
     }
 }
 
