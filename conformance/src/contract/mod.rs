@@ -12,6 +12,7 @@ use crate::run::Settings;
 mod clauses;
 mod divergences;
 mod far_end;
+mod living;
 mod net;
 mod os;
 mod rules;
@@ -96,6 +97,7 @@ pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         clauses::cases::<G, B>(),
         time::cases::<G, B>(),
         rules::cases::<G, B>(),
+        living::cases::<G, B>(),
         net::cases::<G, B>(),
     ]
     .concat()

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use stheno::{
-    Backend, Channel, Dispatcher, Error, ErrorKind, EventLoop, Fired, Guest, Half, Instant, Interest, Key, Net, Open,
-    Readiness, Reason, Received,
+    Backend, Channel, Dispatcher, Eof, Error, ErrorKind, EventLoop, Fired, Guest, Half, Instant, Interest, Key, Net,
+    Open, Readiness, Reason, Received,
 };
 
 use super::{Failure, Verdict};
@@ -320,6 +320,10 @@ pub(super) struct Ways {
     pub(super) chunk: usize,
     /// Whether it takes errors upon itself.
     pub(super) forgiving: bool,
+    /// Whether it goes on sending after the peer's end, which is then told as `eof`.
+    pub(super) keeps_sending: bool,
+    /// Whether it has something to do when the loop drains, which is then told as `drain`.
+    pub(super) says_farewell: bool,
 }
 
 /// What an actor does in its handlers, by the event's name, besides writing it down.
@@ -327,7 +331,14 @@ type Script<G> = Box<dyn FnMut(&str, &mut Ways, &mut Channel<'_, G, Actor<G>>) -
 
 impl<G: Ground> Actor<G> {
     pub(super) fn new(name: &str, log: &Log) -> Self {
-        let ways = Ways { readable: true, writable: false, chunk: 4096, forgiving: false };
+        let ways = Ways {
+            readable: true,
+            writable: false,
+            chunk: 4096,
+            forgiving: false,
+            keeps_sending: false,
+            says_farewell: false,
+        };
         Self { name: name.into(), log: log.clone(), ways, script: None, guests: 0 }
     }
 
@@ -392,6 +403,17 @@ impl<G: Ground> Dispatcher<G> for Actor<G> {
     fn handle_expt(&mut self, channel: &mut Channel<'_, G, Self>) -> stheno::Result<()> {
         let byte = channel.recv_urgent()?;
         self.tell("expt", &byte.map_or("nothing".into(), |byte| quote(&[byte])), channel)
+    }
+
+    fn handle_eof(&mut self, channel: &mut Channel<'_, G, Self>) -> stheno::Result<Eof> {
+        if !self.ways.keeps_sending {
+            return Ok(Eof::Close);
+        }
+        self.tell("eof", "", channel).map(|()| Eof::KeepSending)
+    }
+
+    fn handle_drain(&mut self, channel: &mut Channel<'_, G, Self>) -> stheno::Result<()> {
+        if self.ways.says_farewell { self.tell("drain", "", channel) } else { Ok(()) }
     }
 
     fn handle_timeout(&mut self, channel: &mut Channel<'_, G, Self>) -> stheno::Result<()> {

@@ -1,0 +1,16 @@
+//! What a loop is lived on with: ends told apart, time, pressure, and an end in good order.
+
+use stheno::{Backend, Open};
+
+use super::Case;
+use crate::ground::Ground;
+
+mod draining;
+mod half_close;
+mod pressure;
+mod timers;
+
+pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
+    [half_close::cases::<G, B>(), timers::cases::<G, B>(), pressure::cases::<G, B>(), draining::cases::<G, B>()]
+        .concat()
+}
