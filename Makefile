@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace inject fuzz miri mutants
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace deadlines inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -79,6 +79,10 @@ load: ## ten thousand clients at once, on every backend, every byte checked
 strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 	$(CARGO) build --release --example echo
 	$(CARGO) test --release --test system_calls -- --nocapture
+
+# Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
+deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
+	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout
 
 inject: ## whole sessions in which each system call fails in turn (needs strace; PLANS=200 SEED=1 for a sample)
 	$(CARGO) test --test inject -- --nocapture
