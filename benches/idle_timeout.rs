@@ -112,7 +112,9 @@ fn main() -> ExitCode {
         [] => {}
         [flag] if flag == "--bench" => {}
         other => {
-            eprintln!("unknown arguments: {other:?}\n\nUsage: cargo bench --bench idle_timeout (needs valgrind and strace)");
+            eprintln!(
+                "unknown arguments: {other:?}\n\nUsage: cargo bench --bench idle_timeout (needs valgrind and strace)"
+            );
             return ExitCode::FAILURE;
         }
     }
