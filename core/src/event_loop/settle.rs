@@ -61,7 +61,10 @@ where
         if let Some((dispatcher, mut channel)) =
             split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
         {
-            firing::serve_held(dispatcher, &mut channel, self.budget);
+            // Nothing is read behind an end that a neighbour or the program has found.
+            if firing::latched(dispatcher, &mut channel, Step::Read, self.budget) {
+                firing::serve_held(dispatcher, &mut channel, self.budget);
+            }
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Judge<'n> {
 
 impl<'n> Judge<'n> {
     pub fn new(model: Model, notes: &'n [Note]) -> Self {
-        let dirty = model.state == State::Draining;
+        let dirty = model.state == State::Draining && !model.paused || model.serves();
         Self {
             model,
             notes,
@@ -65,6 +65,11 @@ impl<'n> Judge<'n> {
             self.dirty = true;
         }
         assert_eq!(self.body(), Note::Turn);
+        if self.dirty && self.model.held && self.conclude() && self.may_serve() && self.wants(Half::Read) {
+            self.model.held = false;
+            self.handler(Event::Read);
+            self.dirty = true;
+        }
         self.settle();
         if self.model.is_live() || self.model.full {
             self.waited(patience);
@@ -79,6 +84,11 @@ impl<'n> Judge<'n> {
         assert!(self.asked.is_empty(), "a predicate was asked although nothing had happened (silence is free)");
         self.model.forget_what_is_over();
         self.model
+    }
+
+    /// Whose bytes may be here already.
+    fn may_serve(&self) -> bool {
+        matches!(self.model.state, State::Open(Shut::Neither | Shut::Write) | State::Datagram)
     }
 
     fn waited(&mut self, patience: Option<Duration>) {
@@ -243,7 +253,7 @@ impl<'n> Judge<'n> {
     fn wants(&self, half: Half) -> bool {
         let model = &self.model;
         let (interest, can, says) = match half {
-            Half::Read => (Interest::READ, model.can_read(), model.reads),
+            Half::Read => (Interest::READ, model.can_read(), model.reads && !model.paused),
             Half::Write => (Interest::WRITE, model.can_write(), model.writes),
         };
         model.is_live() && can && says && !model.unhandled.intersects(interest) && !model.resting
@@ -252,7 +262,7 @@ impl<'n> Judge<'n> {
     fn wants_urgent(&self) -> bool {
         let model = &self.model;
         let can = matches!(model.state, State::Open(Shut::Neither | Shut::Write) | State::Datagram);
-        can && model.reads && !model.unhandled.intersects(Interest::PRIORITY)
+        can && model.reads && !model.paused && !model.unhandled.intersects(Interest::PRIORITY)
     }
 
     /// `SO_ERROR`.
@@ -341,6 +351,10 @@ impl<'n> Judge<'n> {
     pub fn drain(&mut self) {
         let why = Why { kind: ErrorKind::Disconnected, code: self.model.broken };
         for _ in 0..READS {
+            // Who paused reads what is left when it resumes.
+            if self.model.paused {
+                return;
+            }
             if !self.wants(Half::Read) {
                 return self.close(End::Disconnected(why));
             }

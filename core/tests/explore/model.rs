@@ -13,6 +13,10 @@ pub struct Model {
     /// What its predicates say.
     pub reads: bool,
     pub writes: bool,
+    /// Wants nothing to read, whatever they say.
+    pub paused: bool,
+    /// Is to be told to read, as soon as it wants to.
+    pub held: bool,
     /// What nobody handled (rule 6).
     pub unhandled: Interest,
     /// Hung up with nobody to tell, while it wanted this (rule 6).
@@ -39,6 +43,8 @@ impl Model {
             state,
             reads: true,
             writes: true,
+            paused: false,
+            held: false,
             unhandled: Interest::NONE,
             parked: None,
             watched: Interest::NONE,
@@ -71,12 +77,12 @@ impl Model {
     /// What the state and the predicates ask for.
     pub fn wish(&self) -> Interest {
         let (read, write) = match self.state {
-            State::Connecting => (self.reads, true),
+            State::Connecting => (self.reads && !self.paused, true),
             // Nobody is left to ask: the end is awaited.
             State::Open(Shut::Both) => (true, false),
             // Read at every turn, whether or not anything is reported.
             State::Draining => (false, false),
-            _ => (self.can_read() && self.reads, self.can_write() && self.writes),
+            _ => (self.can_read() && self.reads && !self.paused, self.can_write() && self.writes),
         };
         let streams = matches!(self.state, State::Connecting | State::Open(Shut::Neither | Shut::Write));
         let mut wish = Interest::NONE;
@@ -101,6 +107,12 @@ impl Model {
         if self.state == State::Closed {
             *self = Self { full: self.full, resumes: self.resumes, ..Self::new(State::Closed, false) };
         }
+    }
+
+    /// Whether the next turn has something for it to read, whether or not the network has.
+    pub fn serves(&self) -> bool {
+        let reads = matches!(self.state, State::Open(Shut::Neither | Shut::Write) | State::Datagram);
+        reads && self.held && (self.wish() - self.unhandled).contains(Interest::READ)
     }
 
     /// Whether something comes of time alone.

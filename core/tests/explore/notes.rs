@@ -102,6 +102,10 @@ pub enum Deed {
     /// Changed what a predicate says.
     Say(Half, bool),
     Touch,
+    /// Wants nothing to read from now on, or does again.
+    Pause(bool),
+    /// Asked to be told to read whether or not there is anything.
+    ReadAgain,
     SetTimeout,
     ClearTimeout,
     /// Somebody else in the table came or went.

@@ -93,6 +93,8 @@ impl Judge<'_> {
             Deed::Say(Half::Read, says) => self.model.reads = says,
             Deed::Say(Half::Write, says) => self.model.writes = says,
             Deed::Touch => self.model.unhandled = Interest::NONE,
+            Deed::Pause(paused) => self.model.paused = paused,
+            Deed::ReadAgain => self.model.held = true,
             Deed::SetTimeout => self.model.deadline = true,
             Deed::ClearTimeout => self.model.deadline = false,
             Deed::Other(comes) => {

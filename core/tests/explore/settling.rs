@@ -20,7 +20,7 @@ impl Judge<'_> {
         if self.model.is_live() {
             self.settle_interest();
         }
-        self.dirty = self.model.state == State::Draining;
+        self.dirty = self.model.state == State::Draining && !self.model.paused || self.model.serves();
         if self.model.state == State::Closing {
             if !self.model.watched.is_empty() {
                 let Note::Deregistered(_) = self.next() else { panic!("B1: deregistered before it is closed") };

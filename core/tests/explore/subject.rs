@@ -30,7 +30,7 @@ enum Way {
 }
 
 /// What a handler can do beside its own I/O.
-const DEEDS: u8 = 14;
+const DEEDS: u8 = 16;
 
 impl Subject {
     fn told(
@@ -103,6 +103,11 @@ impl Subject {
                 channel.touch();
             }
             13 => return self.pass_on(channel.send(&[1])),
+            14 => pause(&self.stage, channel),
+            15 => {
+                did(Deed::ReadAgain);
+                channel.read_again();
+            }
             _ => {}
         }
         Ok(())
@@ -121,6 +126,13 @@ pub fn say(stage: &Shared, half: Half) {
     let answer = if half == Half::Read { &stage.reads } else { &stage.writes };
     answer.set(!answer.get());
     stage.note(Note::Did(Deed::Say(half, answer.get())));
+}
+
+/// Pauses, or resumes.
+pub fn pause(stage: &Shared, io: &mut Io<'_, Scripted>) {
+    let paused = !io.is_paused();
+    stage.note(Note::Did(Deed::Pause(paused)));
+    if paused { io.pause() } else { io.resume() }
 }
 
 impl Dispatcher<Scripted> for Subject {

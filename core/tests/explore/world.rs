@@ -10,7 +10,7 @@ use crate::judge::{ACCEPTS, Reported};
 use crate::model::Model;
 use crate::notes::{Deed, Note};
 use crate::stage::{DUE, NEXT, OTHER_ONE, SUBJECT, Script, Scripted, Shared, Socket, Stage};
-use crate::subject::{Subject, close, say};
+use crate::subject::{Subject, close, pause, say};
 
 /// One step of a history: what the program does between two turns, and what the next turn is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +28,8 @@ pub enum Move {
 pub enum Program {
     Close,
     Touch,
+    Pause,
+    ReadAgain,
     Say(Half),
     SetTimeout,
     ClearTimeout,
@@ -43,9 +45,11 @@ pub enum Program {
     Other,
 }
 
-pub const PROGRAM: [Program; 16] = [
+pub const PROGRAM: [Program; 18] = [
     Program::Close,
     Program::Touch,
+    Program::Pause,
+    Program::ReadAgain,
     Program::Say(Half::Read),
     Program::Say(Half::Write),
     Program::SetTimeout,
@@ -157,6 +161,15 @@ impl World {
                 io.touch();
                 Ok(())
             }
+            Program::Pause => {
+                pause(stage, &mut io);
+                Ok(())
+            }
+            Program::ReadAgain => {
+                did(Deed::ReadAgain);
+                io.read_again();
+                Ok(())
+            }
             Program::Say(half) => {
                 say(stage, half);
                 Ok(())
@@ -225,7 +238,8 @@ impl World {
         assert!(!self.stage.open[3].get(), "a caller was leaked");
         if model.is_live() {
             let (_, io) = self.events.channel(self.key).unwrap();
-            assert_eq!((io.state(), io.has_timeout()), (model.state, model.deadline));
+            let seen = (io.state(), io.has_timeout(), io.is_paused());
+            assert_eq!(seen, (model.state, model.deadline, model.paused));
         } else {
             self.look_at_what_is_left(model);
         }
