@@ -1,7 +1,9 @@
 //! A socket of the operating system: a descriptor that closes itself, and what sort it is.
 
+mod datagrams;
+mod options;
+
 use core::fmt;
-use core::time::Duration;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -46,12 +48,14 @@ pub(crate) enum Class {
 }
 
 impl Socket {
-    /// Takes over a descriptor that was made elsewhere: a socket of std, a pipe, a terminal.
+    /// Takes over a descriptor that was made elsewhere: a socket of std, a pipe, a terminal, and whatever else a system makes
+    /// descriptors of: timers (timerfd), counters (eventfd), news of files (inotify), processes (pidfd), another loop
+    /// (its `Epoll`).
     ///
     /// It is made non-blocking and closed on exec, and the system is asked what it is. On failure it is closed.
     ///
     /// Being non-blocking belongs to what is open and not to the descriptor: whoever shares it (a shell the terminal, a
-    /// child the pipe) finds it non-blocking too. Regular files are always ready and never wait; epoll refuses them.
+    /// child the pipe) finds it non-blocking too. Regular files are always ready and never wait, whatever the backend.
     /// Whether a socket listens is known to every system but Apple's: there, let the loop make its listeners.
     ///
     /// ```
@@ -135,64 +139,6 @@ impl Socket {
         }
     }
 
-    /// Sends small pieces at once instead of waiting for more to send with them. TCP only.
-    #[doc(alias = "TCP_NODELAY")]
-    pub fn set_nodelay(&self, on: bool) -> Result<()> {
-        self.done(sockopt::set_tcp_nodelay(self, on), "set nodelay")
-    }
-
-    /// Asks a silent peer from time to time whether it is still there; the system says how often (Linux: after two
-    /// hours).
-    #[doc(alias = "SO_KEEPALIVE")]
-    pub fn set_keepalive(&self, on: bool) -> Result<()> {
-        self.done(sockopt::set_socket_keepalive(self, on), "set keepalive")
-    }
-
-    /// Allows datagrams to broadcast addresses.
-    #[doc(alias = "SO_BROADCAST")]
-    pub fn set_broadcast(&self, on: bool) -> Result<()> {
-        self.done(sockopt::set_socket_broadcast(self, on), "set broadcast")
-    }
-
-    /// Whether an IPv6 socket leaves IPv4 alone. To be set before binding; otherwise the system's default holds.
-    #[doc(alias = "IPV6_V6ONLY")]
-    pub fn set_only_v6(&self, on: bool) -> Result<()> {
-        self.done(sockopt::set_ipv6_v6only(self, on), "set only v6")
-    }
-
-    /// What closing does with bytes not yet sent: `None` sends them in the background (the default), zero throws them
-    /// away and resets the connection, and of any other time whole seconds count.
-    ///
-    /// Closing never waits when the time is `None` or zero; with another one it may, and the loop with it (N1).
-    #[doc(alias = "SO_LINGER")]
-    pub fn set_linger(&self, time: Option<Duration>) -> Result<()> {
-        self.done(sockopt::set_socket_linger(self, time), "set linger")
-    }
-
-    /// How many bytes the system may hold for the program to read. Linux doubles it for its own needs, and bounds it.
-    #[doc(alias = "SO_RCVBUF")]
-    pub fn set_recv_buffer_size(&self, bytes: usize) -> Result<()> {
-        self.done(sockopt::set_socket_recv_buffer_size(self, bytes), "set the receive buffer's size")
-    }
-
-    /// How many bytes the system holds for the program to read, in the system's counting.
-    #[doc(alias = "SO_RCVBUF")]
-    pub fn recv_buffer_size(&self) -> Result<usize> {
-        self.done(sockopt::socket_recv_buffer_size(self), "ask the receive buffer's size")
-    }
-
-    /// How many bytes the system may hold until the peer takes them. Linux doubles it for its own needs, and bounds it.
-    #[doc(alias = "SO_SNDBUF")]
-    pub fn set_send_buffer_size(&self, bytes: usize) -> Result<()> {
-        self.done(sockopt::set_socket_send_buffer_size(self, bytes), "set the send buffer's size")
-    }
-
-    /// How many bytes the system holds until the peer takes them, in the system's counting.
-    #[doc(alias = "SO_SNDBUF")]
-    pub fn send_buffer_size(&self) -> Result<usize> {
-        self.done(sockopt::socket_send_buffer_size(self), "ask the send buffer's size")
-    }
-
     /// A descriptor that came into the world as this module wants it.
     pub(crate) const fn born(descriptor: OwnedFd, class: Class) -> Self {
         Self { descriptor, class }
@@ -208,7 +154,12 @@ impl Socket {
     }
 
     pub(crate) fn broke(&self, errno: Errno, doing: &'static str) -> Error {
-        failed(errno, doing).on_descriptor(self.descriptor.as_raw_fd())
+        self.about(failed(errno, doing))
+    }
+
+    /// The error, saying that this is the descriptor it was done to.
+    pub(crate) fn about(&self, error: Error) -> Error {
+        error.on_descriptor(self.descriptor.as_raw_fd())
     }
 }
 

@@ -7,6 +7,12 @@ pub mod events;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use stheno::{Address, Error, Kind, Net, Os, Received, Result, Socket};
 
+/// Says that a test, or a part of it, cannot be run here and was not: past the capture of passing tests' output.
+pub fn skipped(what: &str, why: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
+}
+
 /// Waits until the socket is ready for any of this, two seconds at most, and says for what.
 #[track_caller]
 pub fn ready(socket: &Socket, wanted: PollFlags) -> PollFlags {
