@@ -19,6 +19,8 @@ mod address;
 mod any;
 #[cfg(target_has_atomic = "8")]
 mod bell;
+#[cfg(feature = "std")]
+mod convert;
 mod errno;
 mod limit;
 mod os;

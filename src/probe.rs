@@ -54,12 +54,12 @@ fn without_peer(socket: &Socket) -> Result<State> {
 const CONNECTING_IS_SILENT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(not(target_vendor = "apple"))]
-fn is_listening(socket: &Socket) -> Result<bool> {
+pub(crate) fn is_listening(socket: &Socket) -> Result<bool> {
     socket.done(net::sockopt::socket_acceptconn(socket), "ask the state")
 }
 
 /// Apple's systems have no answer to this, and finding out by accepting would lose a caller.
 #[cfg(target_vendor = "apple")]
-fn is_listening(_: &Socket) -> Result<bool> {
+pub(crate) fn is_listening(_: &Socket) -> Result<bool> {
     Ok(false)
 }

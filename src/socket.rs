@@ -175,12 +175,14 @@ impl AsRawFd for Socket {
     }
 }
 
-/// The descriptor, to be made a socket of std again or handed on; it stays non-blocking.
+/// The descriptor, to be handed on; it stays non-blocking. The socket types of std are had by `try_from`, which sees to it
+/// that the socket is one.
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
+/// use std::os::{fd::OwnedFd, unix::net::UnixStream};
 /// let (here, there) = stheno::Socket::pair()?;
-/// let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(here));
+/// let (here, there) = (UnixStream::try_from(here)?, OwnedFd::from(there));
 /// # }
 /// # Ok::<(), stheno::Error>(())
 /// ```
@@ -201,22 +203,13 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// What [`Socket::adopt`] does, for each of the types that hold a descriptor.
-macro_rules! adopted {
-    ($($from:ty),*) => {$(
-        impl TryFrom<$from> for Socket {
-            type Error = Error;
-            fn try_from(descriptor: $from) -> Result<Self> {
-                Self::adopt(descriptor)
-            }
-        }
-    )*};
+/// [`Socket::adopt`].
+impl TryFrom<OwnedFd> for Socket {
+    type Error = Error;
+    fn try_from(descriptor: OwnedFd) -> Result<Self> {
+        Self::adopt(descriptor)
+    }
 }
-adopted!(OwnedFd);
-#[cfg(feature = "std")]
-adopted!(std::net::TcpListener, std::net::TcpStream, std::net::UdpSocket);
-#[cfg(feature = "std")]
-adopted!(std::os::unix::net::UnixDatagram, std::os::unix::net::UnixListener, std::os::unix::net::UnixStream);
 
 fn classify(descriptor: BorrowedFd<'_>) -> Result<Class, Errno> {
     match sockopt::socket_type(descriptor) {
