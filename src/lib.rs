@@ -21,6 +21,8 @@ mod any;
 mod bell;
 #[cfg(feature = "std")]
 mod convert;
+#[cfg(all(feature = "credentials", any(target_os = "linux", target_os = "android")))]
+mod credentials;
 mod errno;
 mod limit;
 mod os;
@@ -36,6 +38,8 @@ pub use any::{AnyBackend, BackendName};
 pub use bell::Sound;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use bell::{Waker, waker};
+#[cfg(all(feature = "credentials", any(target_os = "linux", target_os = "android")))]
+pub use credentials::Credentials;
 pub use errno::errno_name;
 pub use limit::raise_descriptor_limit;
 pub use os::Os;
