@@ -28,6 +28,8 @@ mod limit;
 mod os;
 mod probe;
 mod socket;
+#[cfg(not(target_os = "nto"))]
+pub mod tty;
 
 pub use stheno_core::*;
 
