@@ -39,7 +39,7 @@ pub use any::{AnyBackend, BackendName};
 #[cfg(target_has_atomic = "8")]
 pub use bell::Sound;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-pub use bell::{Waker, waker};
+pub use bell::{Waker, waker, waker_with};
 #[cfg(all(feature = "credentials", any(target_os = "linux", target_os = "android")))]
 pub use credentials::Credentials;
 pub use errno::errno_name;
