@@ -48,7 +48,7 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for feature in alloc heapless bitflags log; do \
 	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
-	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std; do \
+	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std poll,signals epoll,credentials; do \
 	  $(CARGO) clippy --package stheno --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
 	$(CARGO) check --package stheno --no-default-features 2>&1 | grep --quiet 'stheno needs a backend that this target has'

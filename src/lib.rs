@@ -27,6 +27,8 @@ mod errno;
 mod limit;
 mod os;
 mod probe;
+#[cfg(feature = "signals")]
+pub mod signals;
 mod socket;
 #[cfg(not(target_os = "nto"))]
 pub mod tty;
