@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use stheno_core::backend::{REGISTERED_TWICE, told, wait_out};
@@ -10,6 +10,7 @@ use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net,
 
 use crate::AlwaysReady;
 use crate::always::Always;
+use crate::batch::Batch;
 use crate::system::{failure, now, timespec};
 use crate::ticket::{pack, unpack};
 
@@ -47,7 +48,7 @@ use crate::ticket::{pack, unpack};
 #[doc(alias = "epoll_pwait2")]
 pub struct Epoll<const BATCH: usize = 256, A = List> {
     set: OwnedFd,
-    events: [Event; BATCH],
+    events: Batch<BATCH>,
     /// The next event to take, and one past the last.
     next: usize,
     end: usize,
@@ -75,8 +76,15 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     pub fn with_list(list: A) -> Result<Self> {
         const { assert!(BATCH > 0, "a batch of nothing would report nothing") };
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| failure(errno).doing("open an epoll set"))?;
-        let events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; BATCH];
-        Ok(Self { set, events, next: 0, end: 0, always: Always::new(list), start: 0, always_first: false })
+        Ok(Self {
+            set,
+            events: Batch::EMPTY,
+            next: 0,
+            end: 0,
+            always: Always::new(list),
+            start: 0,
+            always_first: false,
+        })
     }
 
     fn insert(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
@@ -132,7 +140,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     /// Lets results that are not taken yet tell only what is asked for now. O(results not taken), of which a loop that
     /// settles its interests at the end has none.
     fn amend(&mut self, key: Key, ticket: u64) {
-        for event in self.events.get_mut(self.next..self.end).unwrap_or_default() {
+        for event in self.events.0.get_mut(self.next..self.end).unwrap_or_default() {
             if unpack(event.data.u64()).0 == key {
                 event.data = EventData::new_u64(ticket);
             }
@@ -158,7 +166,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
             timeout = Some(Duration::ZERO);
         }
         let timeout = timeout.take().map(timespec);
-        epoll::wait(&self.set, &mut self.events, timeout.as_ref())
+        epoll::wait(&self.set, &mut self.events.0, timeout.as_ref())
     }
 
     /// Begins elsewhere than the last time. The kernel tells those that fit into one batch in the same order each time, so
@@ -172,7 +180,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         self.always_first = start >= self.end;
         if self.always_first {
             self.always.rotate(start - self.end);
-        } else if let Some(events) = self.events.get_mut(..self.end) {
+        } else if let Some(events) = self.events.0.get_mut(..self.end) {
             events.rotate_left(start);
         }
     }
@@ -183,7 +191,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         {
             return Some(fired);
         }
-        while let Some(event) = self.events.get(self.next..self.end).and_then(|events| events.first()) {
+        while let Some(event) = self.events.0.get(self.next..self.end).and_then(|events| events.first()) {
             self.next += 1;
             let (key, interest) = unpack(event.data.u64());
             let readiness = told(readiness(event.flags), interest);

@@ -1,11 +1,12 @@
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
 mod always;
+mod batch;
 mod epoll;
 mod system;
 mod ticket;
