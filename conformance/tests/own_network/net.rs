@@ -160,6 +160,7 @@ pub fn failed(why: Errno, doing: &'static str) -> Error {
         Errno::NFILE | Errno::MFILE | Errno::NOBUFS | Errno::NOMEM => (Exhausted, "no more sockets or buffers"),
         Errno::BADF => (BadDescriptor, "not an open handle"),
         Errno::OPNOTSUPP => (Unsupported, "not in this state"),
+        Errno::MSGSIZE => (Invalid, "too long for a datagram"),
         Errno::INVAL | Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT => (Invalid, "that makes no sense here"),
         _ => (Other, "the stack refused"),
     };

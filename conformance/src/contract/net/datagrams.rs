@@ -15,6 +15,9 @@ pub(super) fn cases<G: Ground>() -> Vec<Case> {
         case("a-datagram-that-does-not-fit-is-cut-and-says-so", "N4", truncated::<G>),
         case("a-datagram-says-who-sent-it-and-can-be-answered", "N4", answered::<G>),
         case("a-connected-datagram-socket-has-a-peer", "N4 N6", connected::<G>),
+        case("a-connected-datagram-socket-hears-its-peer-alone", "N4 N6", hears_its_peer_alone::<G>),
+        case("a-datagram-socket-may-be-given-another-peer", "N4 N6", another_peer::<G>),
+        case("a-datagram-that-is-too-long-is-refused-whole", "N2 N4 N5", too_long::<G>),
         case("a-datagram-error-is-told-once", "N2 N7", error::<G>).needing(&[Need::Datagrams, Need::DatagramErrors]),
     ]
 }
@@ -101,6 +104,53 @@ fn connected<G: Ground>() -> Verdict {
     // One that the net makes need not be bound to send.
     let mut unbound = net.socket(Kind::Datagram, &here)?;
     same("it is sent", net.send_to(&mut unbound, b"hi", &here)?, true)
+}
+
+fn hears_its_peer_alone<G: Ground>() -> Verdict {
+    let mut net = G::open()?;
+    let mut ours = net.mailbox()?;
+    let at = net.local_address(&ours)?;
+    let (mut peer, mut other) = (net.sender(&at)?, net.sender(&at)?);
+    let there = net.address(&peer)?;
+    net.connect(&mut ours, &there)?;
+    net.say(&mut other, b"not for you")?;
+    net.say(&mut peer, b"hello")?;
+    net.reached(&ours, &[Sign::Data])?;
+    let mut into = [0; 16];
+    let came = net.recv_from(&mut ours, &mut into)?.ok_or("no datagram came")?;
+    same("what came", &into[..came.len], b"hello")?;
+    same("who sent it", &came.from, &there)?;
+    same("and after that", net.recv(&mut ours, &mut into)?, Received::WouldBlock)
+}
+
+fn another_peer<G: Ground>() -> Verdict {
+    let mut net = G::open()?;
+    let (mut ours, mut one, mut other) = (net.mailbox()?, net.mailbox()?, net.mailbox()?);
+    for (peer, said) in [(&mut one, b"first"), (&mut other, b"other")] {
+        let there = net.local_address(peer)?;
+        net.connect(&mut ours, &there)?;
+        same("the peer", net.peer_address(&ours)?, there)?;
+        same("bytes sent", net.send(&mut ours, said)?, Some(said.len()))?;
+        net.reached(peer, &[Sign::Data])?;
+        let mut into = [0; 8];
+        same("a receive", net.recv(peer, &mut into)?, Received::Data(said.len()))?;
+        same("what came", &into[..said.len()], said)?;
+    }
+    same("what the first one hears then", net.recv(&mut one, &mut [0; 8])?, Received::WouldBlock)
+}
+
+/// No network has room for this in one datagram, and a piece of it would be another one.
+fn too_long<G: Ground>() -> Verdict {
+    let mut net = G::open()?;
+    let (mut ours, mut theirs) = (net.mailbox()?, net.mailbox()?);
+    let there = net.local_address(&theirs)?;
+    let long = vec![b'x'; 70_000];
+    fails("a datagram of 70,000 bytes", net.send_to(&mut ours, &long, &there), ErrorKind::Invalid)?;
+    net.connect(&mut ours, &there)?;
+    fails("a send of 70,000 bytes", net.send(&mut ours, &long), ErrorKind::Invalid)?;
+    same("bytes sent", net.send(&mut ours, b"short")?, Some(5))?;
+    net.reached(&theirs, &[Sign::Data])?;
+    same("what came first", net.recv(&mut theirs, &mut [0; 8])?, Received::Data(5))
 }
 
 fn error<G: Ground>() -> Verdict {

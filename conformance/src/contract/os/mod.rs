@@ -2,6 +2,8 @@
 
 mod clauses;
 mod divergences;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod kinds;
 mod net;
 mod rules;
 mod states;
@@ -18,6 +20,8 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         clauses::cases::<B>(),
         rules::cases::<B>(),
         net::cases::<B>(),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        kinds::cases::<B>(),
     ];
     all.concat().into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
 }
