@@ -113,9 +113,12 @@ fn servers_end_with_status_0_on_sigint_and_sigterm() {
 
 #[test]
 fn the_environment_chooses_the_backend() {
-    for (example, args) in
-        [("echo", &["--port", "0"][..]), ("chat", &["0"]), ("proxy", &["127.0.0.1:0", "127.0.0.1:1"])]
-    {
+    for (example, args) in [
+        ("echo", &["--port", "0"][..]),
+        ("threads", &["--port", "0"]),
+        ("chat", &["0"]),
+        ("proxy", &["127.0.0.1:0", "127.0.0.1:1"]),
+    ] {
         let out = run(Command::new(path_of(example)).args(args).env("STHENO_BACKEND", "kqueue"));
         assert_eq!(out.status.code(), Some(1), "{example}");
         let said = String::from_utf8(out.stderr).unwrap();
@@ -133,6 +136,9 @@ fn what_is_asked_wrongly_is_answered_clearly() {
         ("echo", &["--port", "x"], "cannot parse argument \"x\""),
         ("echo", &["--backend", "nope"], "choose backend nope: no such backend here"),
         ("echo", &["--loud"], "invalid option '--loud'"),
+        ("threads", &["--port", &port], &in_use),
+        ("threads", &["--threads", "0"], "cannot parse argument \"0\""),
+        ("threads", &["--threads"], "missing argument for option '--threads'"),
         ("chat", &["x"], "x is no port"),
         ("chat", &[&port], &in_use),
         ("proxy", &["127.0.0.1:0"], "Usage: proxy"),
@@ -146,7 +152,7 @@ fn what_is_asked_wrongly_is_answered_clearly() {
         assert!(said.contains(answer), "{example} {args:?} said {said:?}");
         assert_eq!(out.status.code(), Some(1), "{example} {args:?}");
     }
-    for example in ["echo", "chat", "proxy", "http_client"] {
+    for example in ["echo", "threads", "chat", "proxy", "http_client"] {
         let out = run(Command::new(path_of(example)).arg("--help"));
         assert!(out.status.success(), "{example} --help");
         assert!(String::from_utf8(out.stdout).unwrap().contains("Usage: "), "{example} --help");
@@ -155,6 +161,41 @@ fn what_is_asked_wrongly_is_answered_clearly() {
 
 fn run(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// Which thread serves whom is the system's business: every client is served, whatever it is.
+#[test]
+fn threads_serve_every_client_and_end_together() {
+    for (backend, signal) in BACKENDS.into_iter().zip([Signal::INT, Signal::TERM, Signal::INT]) {
+        let mut command = Command::new(path_of("threads"));
+        command.args(["--threads", "3", "--port", "0"]).env("STHENO_BACKEND", backend);
+        let server = Program::launch(command);
+        // One waits for the others, and one for signals.
+        let threads = || std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap().count();
+        until("a thread for each loop", || threads() == 3 + 2);
+        let before = server.descriptors();
+        let clients: Vec<_> = (0..48)
+            .map(|n| {
+                let mut stream = dial(server.address);
+                thread::spawn(move || {
+                    let sent = pattern(2000 + n);
+                    for _ in 0..10 {
+                        stream.write_all(&sent).unwrap();
+                        let mut back = vec![0; sent.len()];
+                        stream.read_exact(&mut back).unwrap();
+                        assert!(back == sent, "a byte is wrong");
+                    }
+                    stream
+                })
+            })
+            .collect();
+        let served: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        assert_eq!(server.descriptors(), before + served.len(), "all of them at once");
+        drop(served);
+        until("everyone being gone", || server.descriptors() == before);
+        let _inside = dial(server.address);
+        assert!(server.end(signal).0.success(), "on {backend}");
+    }
 }
 
 /// Somebody in the chat room.
