@@ -17,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 enum Echo {
     Door { timeouts: bool },
-    Client { waiting: Outbox<[u8; 256]>, timeouts: bool },
+    Client { waiting: Box<Outbox<[u8; 256]>>, timeouts: bool },
     Armed,
 }
 
@@ -28,7 +28,7 @@ impl Dispatcher<Os> for Echo {
 
     fn handle_accepted(&mut self, guest: &mut Guest<Os>, door: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Door { timeouts } = *self else { return Ok(()) };
-        door.adopt(guest, Self::Client { waiting: Outbox::new(), timeouts }).map(drop)
+        door.adopt(guest, Self::Client { waiting: Box::default(), timeouts }).map(drop)
     }
 
     fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {

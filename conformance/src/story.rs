@@ -57,6 +57,8 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
         let mut events = EventLoop::with_parts(world, InOrder::open()?, Vec::new());
         // One caller to a read event, as asyncore has it; that there may be more is the contract cases' business.
         events.set_accept_budget(1);
+        // What asyncore's send takes, it takes whole.
+        events.set_byte_budget(usize::MAX);
         Ok(Self { events, peers: BTreeMap::new() })
     }
 
