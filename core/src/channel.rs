@@ -2,7 +2,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-use crate::io::CLOSED;
+use crate::io::{CLOSED, unless_interrupted};
 use crate::slot::{Flags, Own, Slot};
 use crate::{Error, ErrorKind, Io, Key, Kind, Net, Result, State};
 
@@ -51,7 +51,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
             return Err(Error::new(ErrorKind::Unsupported, "the channel does not listen").doing("accept"));
         }
         let (net, socket) = self.io.live()?;
-        match net.accept(socket) {
+        match unless_interrupted(net.accept(socket), None) {
             Ok(Some((socket, address))) => {
                 self.io.own.flags |= Flags::ACCEPTED;
                 Ok(Some(Guest { socket: Some(socket), address }))
@@ -231,7 +231,7 @@ pub(crate) fn listening<N: Net>(net: &mut N, at: &N::Address) -> Result<N::Socke
 /// A socket that has begun to connect to this address.
 pub(crate) fn connecting<N: Net>(net: &mut N, to: &N::Address) -> Result<N::Socket> {
     let mut socket = net.socket(Kind::Stream, to)?;
-    let begun = net.connect(&mut socket, to);
+    let begun = unless_interrupted(net.connect(&mut socket, to), ());
     or_close(net, socket, begun)
 }
 

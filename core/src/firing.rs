@@ -88,20 +88,22 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
             Step::Otherwise => {
                 // Only a channel that has nothing left to read may lose its error to the question.
                 let unread = channel.io.own.state.can_read();
-                let waiting = if unread { None } else { waiting_error(channel) };
+                let Some(waiting) = (if unread { Some(None) } else { waiting_error(channel) }) else { return };
                 if readiness.contains(Readiness::WRITABLE) {
                     channel.io.own.flags |= Flags::ROOM;
                 }
                 act(dispatcher, channel, step, Outcome::Done, waiting, budget)
             }
             Step::Connect | Step::Expt => match waiting_error(channel) {
-                Some(why) if step == Step::Connect => {
+                // What is not known decides nothing: readiness that still holds asks again.
+                None => return,
+                Some(Some(why)) if step == Step::Connect => {
                     act(dispatcher, channel, step, Outcome::Refused, Some(why.doing("connect")), budget)
                 }
                 // The question may be answered before everything was read.
-                Some(why) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
-                None if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
-                None => act(dispatcher, channel, step, Outcome::Done, None, budget),
+                Some(Some(why)) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
+                Some(None) if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
+                Some(None) => act(dispatcher, channel, step, Outcome::Done, None, budget),
             },
         };
         if !goes_on {
@@ -115,9 +117,13 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
 
 const NOT_OPEN: Error = Error::new(ErrorKind::BadDescriptor, "the descriptor is not open").doing("watch");
 
-/// The error that waits in the socket, or why it cannot be asked.
-fn waiting_error<T, N: Net>(channel: &mut Channel<'_, N, T>) -> Option<Error> {
-    channel.io.take_error().unwrap_or_else(Some)
+/// The error that waits in the socket, if any, or why it cannot be asked; nothing at all where the question was
+/// interrupted.
+fn waiting_error<T, N: Net>(channel: &mut Channel<'_, N, T>) -> Option<Option<Error>> {
+    match channel.io.take_error() {
+        Err(why) if why.kind() == ErrorKind::Interrupted => None,
+        answer => Some(answer.unwrap_or_else(Some)),
+    }
 }
 
 /// Runs a handler and draws the conclusion from what it and the channel's I/O returned. Says whether to go on.

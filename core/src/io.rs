@@ -137,7 +137,7 @@ impl<N: Net> Io<'_, N> {
         if share.is_none() {
             return Ok(None);
         }
-        let received = net.recv_from(socket, into);
+        let received = unless_interrupted(net.recv_from(socket, into), None);
         match &received {
             Ok(Some(datagram)) => self.spend(datagram.len, |allowance| &mut allowance.receive),
             Ok(None) => {}
@@ -149,7 +149,7 @@ impl<N: Net> Io<'_, N> {
     /// Receives one urgent byte; `None` where there is none.
     pub fn recv_urgent(&mut self) -> Result<Option<u8>> {
         let (net, socket) = self.live()?;
-        let received = net.recv_urgent(socket);
+        let received = unless_interrupted(net.recv_urgent(socket), None);
         if let Err(why) = &received {
             self.broke(why, Flags::SEND_BROKEN);
         }
@@ -173,9 +173,11 @@ impl<N: Net> Io<'_, N> {
             }
             Ok(Received::End) => self.found(Flags::ENDED),
             Ok(Received::WouldBlock) => {}
+            // Whether there is more is not known: whoever reads what a peer left has not come to its end.
+            Err(why) if why.kind() == ErrorKind::Interrupted => self.own.flags |= Flags::RECEIVED,
             Err(why) => self.broke(why, Flags::BROKEN),
         }
-        received
+        unless_interrupted(received, Received::WouldBlock)
     }
 
     // Sending.
@@ -212,7 +214,7 @@ impl<N: Net> Io<'_, N> {
     pub fn send_to(&mut self, from: &[u8], to: &N::Address) -> Result<bool> {
         let share = self.share(from.len(), |allowance| allowance.send);
         let (net, socket) = self.live()?;
-        let sent = share.is_some() && net.send_to(socket, from, to)?;
+        let sent = share.is_some() && unless_interrupted(net.send_to(socket, from, to), false)?;
         if sent {
             self.spend(from.len(), |allowance| &mut allowance.send);
         }
@@ -235,7 +237,7 @@ impl<N: Net> Io<'_, N> {
             _ => {}
         }
         let (net, socket) = self.live()?;
-        let sent = send(net, socket);
+        let sent = unless_interrupted(send(net, socket), None);
         match &sent {
             Ok(n) => self.spend(n.unwrap_or(0), |allowance| &mut allowance.send),
             Err(why) => self.broke(why, Flags::SEND_BROKEN),
@@ -325,7 +327,7 @@ impl<N: Net> Io<'_, N> {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected or listening").doing("connect"));
         }
         let (net, socket) = self.live()?;
-        net.connect(socket, to)?;
+        unless_interrupted(net.connect(socket, to), ())?;
         if self.own.state == State::Idle {
             self.become_(State::Connecting);
         }
@@ -497,6 +499,14 @@ impl<N: Net> Io<'_, N> {
 /// Why there is no socket to do something with.
 const fn no_socket(state: State) -> Error {
     if matches!(state, State::Timer) { NO_SOCKET } else { CLOSED }
+}
+
+/// What an operation says that a net lets an interruption out of: that nothing came of it yet (N2).
+pub(crate) fn unless_interrupted<R>(done: Result<R>, nothing: R) -> Result<R> {
+    match done {
+        Err(why) if why.kind() == ErrorKind::Interrupted => Ok(nothing),
+        done => done,
+    }
 }
 
 pub(crate) const CLOSED: Error = Error::new(ErrorKind::Stale, "the channel is closed");

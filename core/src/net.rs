@@ -8,7 +8,10 @@
 //!
 //! - **N1** No operation blocks. What would have to wait says so as a value: `None`, or [`Received::WouldBlock`].
 //! - **N2** Failures are classified once: an [`Error`]'s [`kind`](Error::kind) says what it means for the channel.
-//!   Interruptions by signals are retried inside and never come out.
+//!   Interruptions by signals are retried inside and never come out. (A net that lets one out all the same harms nobody:
+//!   an [`Io`](crate::Io) takes an interrupted receive, send or accept for one that would have to wait, an interrupted
+//!   connect for one that has begun, as POSIX has it, and the loop asks an interrupted `take_error` again. It costs a
+//!   turn; the clause stands.)
 //! - **N3** [`recv`](Net::recv) on a stream gives everything the peer sent, in order, before [`Received::End`] or an
 //!   error, whatever else has happened to the connection. It never gives `Data(0)` unless `into` is empty.
 //! - **N4** On datagram sockets an empty datagram is `Data(0)`, and there is no `End`.
