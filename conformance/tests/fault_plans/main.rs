@@ -1,18 +1,22 @@
 //! Whole sessions of an echo server, a chat room and a proxy on the simulated network, in which every call fails in turn.
 //!
 //! Each session is played once without a fault, which says what calls it makes; then once for every call and every outcome
-//! that the contract allows there; and then with pairs of faults at random, for `FAULT_SECONDS` (half a second without it),
-//! from `STHENO_SEED`. What must hold whatever fails is said in [`session`].
+//! that there is for it ([`Call::outcomes`]); and then with pairs of faults at random, for `FAULT_SECONDS` (half a second
+//! without it), from `STHENO_SEED`. What must hold whatever fails is said in [`session`], and whom a fault may hurt in
+//! [`verdict`].
 
 mod chat;
 mod echo;
+mod life;
 mod proxy;
 mod session;
+mod verdict;
 
 use std::time::{Duration, Instant};
 
+use echo::Mischief;
 use fastrand::Rng;
-use session::{Outcome, Played, Session};
+use session::{Played, Session};
 use stheno_conformance::faults::{Call, Fault};
 use stheno_conformance::sim;
 
@@ -32,8 +36,7 @@ fn every_call_of_a_proxy_fails() {
 }
 
 fn every_call_fails(name: &str, session: Session) {
-    let whole = session(&[]).unwrap_or_else(|wrong| panic!("{name} without a fault: {wrong}"));
-    assert!(whole.struck.is_empty() && whole.incomplete == 0, "{name} without a fault: {whole:?}");
+    let whole = whole(name, session);
     let singles = plans(&whole.calls);
     for fault in &singles {
         assert_eq!(play(name, session, &whole, &[*fault]), 1, "{name}: {fault:?} did not happen");
@@ -45,6 +48,13 @@ fn every_call_fails(name: &str, session: Session) {
         singles.len(),
     );
     assert!(singles.len() > 150, "{name} makes too few calls");
+}
+
+/// The session in which nothing fails.
+fn whole(name: &str, session: Session) -> Played {
+    let whole = session(&[]).unwrap_or_else(|wrong| panic!("{name} without a fault: {wrong}"));
+    assert!(whole.struck.is_empty(), "{name} without a fault: {whole:?}");
+    whole
 }
 
 /// Every call, with every outcome that it may have.
@@ -66,26 +76,33 @@ fn random_pairs(name: &str, session: Session, whole: &Played, singles: &[Fault])
     (pairs, seed)
 }
 
-/// Plays a plan, and says how many of its faults happened. How many clients it may cost depends on which did.
+/// Plays a plan, and says how many of its faults happened.
 fn play(name: &str, session: Session, whole: &Played, plan: &[Fault]) -> usize {
     let said = |what: String| panic!("{name} with {plan:?}: {what}");
     let played = session(plan).unwrap_or_else(said);
-    let rested = played.struck.contains(&(Call::Accept, Outcome::Exhausted));
-    let cost = |(call, outcome): &(Call, Outcome)| match (call, outcome) {
-        // A door that has rested, and then cannot be watched for another reason than want of room, is shut as well.
-        (Call::Register, Outcome::Other) if rested => usize::MAX,
-        // The program did not start, or its door is shut: nobody is served any more.
-        (Call::Bind | Call::Listen | Call::SetReuseAddress, _) | (Call::Accept, Outcome::Other) => usize::MAX,
-        (_, Outcome::WouldBlock | Outcome::Short) | (Call::Accept, Outcome::Exhausted) => 0,
-        _ => 1,
-    };
-    let start = plan.iter().any(|fault| fault.at < session::START);
-    let may_cost = played.struck.iter().map(cost).fold(0, usize::saturating_add);
-    if !start && played.incomplete > may_cost {
-        said(format!("{} clients were cut off by {:?}", played.incomplete, played.struck));
-    }
     if played.turns > 3 * whole.turns + 100 {
         said(format!("{} turns instead of {}: it spins", played.turns, whole.turns));
     }
+    // A wait that is interrupted goes on, and nobody can tell (B9).
+    let story = |played: &Played| (played.calls.clone(), played.fates.clone(), played.turns, played.time);
+    if played.struck.iter().all(|struck| struck.call == Call::Wait) && story(&played) != story(whole) {
+        said(format!("an interrupted wait has changed the story: {played:?}"));
+    }
     played.struck.len()
+}
+
+/// What a program does wrong when something fails is found, and said of the client whom it hurts.
+#[test]
+fn mischief_is_found() {
+    let found = |session: Session, expected: &str| {
+        let plans = plans(&whole("mischief", session).calls);
+        let wrongs: Vec<_> = plans.iter().filter_map(|fault| session(&[*fault]).err()).collect();
+        let named = wrongs.iter().filter(|wrong| wrong.contains(expected)).count();
+        assert!(named > 0 && named < plans.len(), "{expected:?} was said {named} times among {wrongs:?}");
+    };
+    found(|plan| echo::with(Mischief::ClosesAnother, plan), "client 0 was cut off");
+    found(|plan| echo::with(Mischief::ClosesAnother, plan), "client 1 was cut off");
+    found(|plan| echo::with(Mischief::PassesOver, plan), "client 2 goes on as if nothing had happened");
+    found(|plan| echo::with(Mischief::LosesShort, plan), "heard");
+    found(|plan| echo::with(Mischief::AddsToShort, plan), "heard");
 }

@@ -4,24 +4,35 @@ use stheno_conformance::faults::Fault;
 use stheno_conformance::sim::Address;
 use stheno_core::{Channel, Dispatcher, Error, Guest, Key, Net, Outbox, Reason, Result};
 
-use crate::session::{Client, Played, World, events, nothing_is_left, play, played};
+use crate::life::{Book, Page, Whose};
+use crate::session::{Client, Events, Played, World, end, events, play};
+use crate::verdict::{Fate, Manners};
 
 enum Proxy {
-    Door { target: Address },
+    Door { target: Address, page: Page },
     Side(Box<Side>),
 }
 
 struct Side {
+    page: Page,
     other: Option<Key>,
     waiting: Outbox<[u8; 128]>,
     paused: bool,
     last_words: bool,
-    closed: bool,
 }
 
 impl Side {
-    fn open(other: Option<Key>) -> Proxy {
-        Proxy::Side(Box::new(Self { other, waiting: Outbox::new(), paused: false, last_words: false, closed: false }))
+    fn open(page: Page, other: Option<Key>) -> Proxy {
+        Proxy::Side(Box::new(Self { page, other, waiting: Outbox::new(), paused: false, last_words: false }))
+    }
+}
+
+impl Proxy {
+    fn page(&self) -> &Page {
+        match self {
+            Self::Door { page, .. } => page,
+            Self::Side(side) => &side.page,
+        }
     }
 }
 
@@ -33,37 +44,46 @@ impl Dispatcher<World> for Proxy {
         matches!(self, Self::Side(side) if !side.waiting.is_empty() || side.last_words)
     }
     fn handle_accepted(&mut self, guest: &mut Guest<World>, door: &mut Channel<'_, World, Self>) -> Result<()> {
-        let Self::Door { target } = self else { return Ok(()) };
-        let caller = door.adopt(guest, Side::open(None))?;
-        let dialled = door.connect_to(*target, Side::open(Some(caller)));
+        let Self::Door { target, page } = self else { return Ok(()) };
+        page.is_told("accepted");
+        let (book, from) = (page.book(), *guest.address());
+        let caller = door.adopt(guest, Side::open(book.open(Whose::Caller(from)), None))?;
+        let dialled = door.connect_to(*target, Side::open(book.open(Whose::Joined(from)), Some(caller)));
         let (Self::Side(side), mut io) = door.neighbour(caller)? else { return Ok(()) };
         match dialled {
             Ok(key) => side.other = Some(key),
-            Err(_) => io.close(),
+            Err(_) => {
+                book.never_came(Whose::Joined(from));
+                side.page.is_left();
+                io.close();
+            }
         }
         dialled.map(drop)
     }
     fn handle_connect(&mut self, _: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.page().is_told("connect");
         Ok(())
     }
     fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.page().is_told("read");
         let Self::Side(side) = self else { return Ok(()) };
-        assert!(!side.closed, "told to read after it was closed");
         let Some(key) = side.other else { return Ok(()) };
         if let (io, Self::Side(other)) = channel.with_neighbour(key)? {
             other.waiting.fill_from(io)?;
         }
         if let (Self::Side(other), mut io) = channel.neighbour(key)? {
+            // That the connection broke is told to the other side; anything else may be over when it can write.
             let _ = other.waiting.flush(&mut io);
             side.paused = other.waiting.room() == 0;
         }
         Ok(())
     }
     fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.page().is_told("write");
         let Self::Side(side) = self else { return Ok(()) };
-        assert!(!side.closed, "told to write after it was closed");
         side.waiting.flush(channel)?;
         if side.waiting.is_empty() && side.last_words {
+            side.page.is_left();
             channel.close();
         } else if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
             other.paused = side.waiting.room() == 0;
@@ -71,8 +91,8 @@ impl Dispatcher<World> for Proxy {
         Ok(())
     }
     fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.page().is_told_its_end();
         let Self::Side(side) = self else { return Ok(()) };
-        assert!(!std::mem::replace(&mut side.closed, true), "closed twice");
         if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
             other.last_words = true;
         }
@@ -80,17 +100,27 @@ impl Dispatcher<World> for Proxy {
     }
     /// A caller whose target cannot be reached is none of the door's faults.
     fn handle_error(&mut self, error: Error, _: &mut Channel<'_, World, Self>) -> Result<()> {
+        self.page().is_told("error");
         if matches!(self, Self::Door { .. }) { Ok(()) } else { Err(error) }
     }
 }
 
+const MANNERS: Manners = Manners { forgiving_door: true, tries_again: true };
+
+/// What a caller says, and is to hear.
+fn says(id: usize) -> Vec<u8> {
+    (0..700_u32).map(|at| (at % 83) as u8 + 100 * id as u8).collect()
+}
+
 pub fn session(plan: &[Fault]) -> std::result::Result<Played, String> {
-    let (mut events, mut turns) = (events::<Proxy>(plan), 0);
-    let failed = |why: Error| why.to_string();
+    let (mut events, mut turns, book) = (events::<Proxy>(plan), 0, Book::default());
     let (door, target) = (Address::new(7007), Address::new(7008));
-    let mut host = events.net_mut().below.host(target).map_err(failed)?;
-    let at = events.listen(door, Proxy::Door { target }).is_ok().then_some(door);
-    let says = |id: u8| (0..700_u32).map(|at| (at % 83) as u8 + 100 * id).collect::<Vec<_>>();
+    let mut host = events.net_mut().below.host(target).map_err(|why| why.to_string())?;
+    let listens = events.listen(door, Proxy::Door { target, page: book.open(Whose::Door) });
+    let at = listens.is_ok().then_some(door);
+    if at.is_none() {
+        book.never_came(Whose::Door);
+    }
     let mut callers: Vec<_> = (0..2).map(|id| Client::dial(&mut events.net_mut().below, at, says(id))).collect();
     let mut answerers: Vec<Client> = Vec::new();
     // The host sends back what it hears, while it hears it.
@@ -113,24 +143,38 @@ pub fn session(plan: &[Fault]) -> std::result::Result<Played, String> {
             break;
         }
     }
-    let mut incomplete = 0;
-    for (id, caller) in (0..).zip(&callers) {
-        let said = says(id);
-        if !said.starts_with(&caller.heard) {
-            return Err(format!("caller {id} heard something else"));
-        }
-        if caller.heard.len() < said.len() {
-            incomplete += 1;
-            if !caller.over && !events.is_empty() {
-                return Err(format!("caller {id} hangs after {} bytes", caller.heard.len()));
-            }
-        }
-    }
-    if let Some(wrong) = answerers.iter().find(|one| !(0..2).any(|id| says(id).starts_with(&one.heard))) {
-        return Err(format!("the host heard something that nobody said, {} bytes", wrong.heard.len()));
-    }
+    let fates = (0..).zip(&callers).map(|(id, caller)| {
+        let fate = caller.fate(&says(id))?;
+        joined(&events, caller, &answerers, &says(id), fate)
+    });
+    let fates = fates.collect::<std::result::Result<Vec<_>, _>>()?;
     events.net_mut().below.close(host);
-    let mut everyone: Vec<_> = callers.into_iter().chain(answerers).collect();
-    nothing_is_left(&mut events, &mut everyone, &mut turns)?;
-    Ok(played(&events, incomplete, turns))
+    end(events, &book, callers, fates, answerers, MANNERS, turns)
+}
+
+/// How a caller and whoever answered it fared together: where one's connection is over, so is the other's, and what the
+/// answerer heard is what the caller said.
+fn joined(
+    events: &Events<Proxy>,
+    caller: &Client,
+    answerers: &[Client],
+    said: &[u8],
+    fate: Fate,
+) -> std::result::Result<Fate, String> {
+    let sockets = events.net().sockets();
+    // The program dials out for a caller as soon as it has let it in.
+    let place = sockets.iter().position(|origin| origin.accepted && origin.there == caller.address);
+    let dialled = place.and_then(|place| sockets.get(place + 1)).filter(|origin| !origin.accepted);
+    let from = dialled.and_then(|origin| origin.here);
+    let Some(answerer) = answerers.iter().find(|answerer| from.is_some() && answerer.address == from) else {
+        return match fate.over {
+            true => Ok(fate),
+            false => Err(format!("{:?} lives, and nobody answers it", caller.address)),
+        };
+    };
+    let heard = answerer.fate(said)?;
+    if heard.over != fate.over {
+        return Err(format!("a caller and its answerer fared differently: {fate:?}, {heard:?}"));
+    }
+    Ok(Fate { got: fate.got + heard.got, due: fate.due + heard.due, over: fate.over })
 }

@@ -2,25 +2,24 @@
 //!
 //! Whatever fails:
 //! - what a client was sent is exact, in order, once, as far as it came;
-//! - no more clients miss some of it than there were faults that can end a connection, and those who do see the end of
-//!   theirs: nobody hangs;
-//! - a channel is told of its close once, and of nothing afterwards;
+//! - only those miss some of it, or see the end of their connection, whose connection [met](crate::verdict) a fault that can
+//!   end one, and those do see the end: nobody hangs, and nobody else loses anything;
+//! - a channel is told of its close [once](crate::life), and of nothing afterwards;
 //! - when the clients have gone nothing is left but the door, neither channel nor socket;
 //! - the loop takes no more than a few turns more.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-pub use stheno_conformance::faults::Outcome;
-use stheno_conformance::faults::{Call, Fault, Faulty, FaultyBackend};
+use stheno_conformance::faults::{Call, Fault, Faulty, FaultyBackend, Struck};
 use stheno_conformance::sim::{Address, Sim, Socket, Watch};
 use stheno_core::{Dispatcher, EventLoop, Net, Received, Slot};
 
+use crate::life::{Book, Whose};
+use crate::verdict::{Fate, Manners, judge};
+
 /// A whole session with these faults: what came of it, or what must not have.
 pub type Session = fn(&[Fault]) -> Result<Played, String>;
-
-/// So many calls of a session are the program's start: a fault there is the end of it.
-pub const START: usize = 5;
 
 pub type World = Faulty<Sim>;
 pub type Events<T> = EventLoop<T, World, FaultyBackend<Watch>, Vec<Slot<T, World>>>;
@@ -29,15 +28,16 @@ pub type Events<T> = EventLoop<T, World, FaultyBackend<Watch>, Vec<Slot<T, World
 #[derive(Debug)]
 pub struct Played {
     pub calls: Vec<Call>,
-    pub struck: Vec<(Call, Outcome)>,
-    /// How many clients did not get everything.
-    pub incomplete: usize,
+    pub struck: Vec<Struck>,
+    pub fates: Vec<Fate>,
     pub turns: usize,
+    /// How long it took, by the clock of the network.
+    pub time: Duration,
 }
 
 /// A loop over a net that is going to fail.
 pub fn events<T: Dispatcher<World>>(plan: &[Fault]) -> Events<T> {
-    let mut net = Faulty::new(Sim::new());
+    let mut net = Faulty::new(Sim::new(), Socket::number);
     plan.iter().for_each(|fault| net.fail(*fault));
     EventLoop::with_parts(net, FaultyBackend::default(), Vec::new())
 }
@@ -45,6 +45,8 @@ pub fn events<T: Dispatcher<World>>(plan: &[Fault]) -> Events<T> {
 /// Somebody who calls, speaks and listens.
 pub struct Client {
     socket: Option<Socket>,
+    /// Where it calls from, or whom it was called by.
+    pub address: Option<Address>,
     pub to_say: Vec<u8>,
     pub heard: Vec<u8>,
     /// Its connection is over.
@@ -55,13 +57,14 @@ impl Client {
     /// Who has nobody to call is over at once.
     pub fn dial(net: &mut Sim, at: Option<Address>, to_say: Vec<u8>) -> Self {
         let socket = at.and_then(|at| net.dial(at).ok());
-        Self { over: socket.is_none(), socket, to_say, heard: Vec::new() }
+        let address = socket.as_ref().and_then(|socket| net.local_address(socket).ok());
+        Self { over: socket.is_none(), socket, address, to_say, heard: Vec::new() }
     }
 
     /// The next caller of a host.
     pub fn taken(net: &mut Sim, host: &mut Socket) -> Option<Self> {
-        let (socket, _) = net.outside(|net| net.accept(host)).ok().flatten()?;
-        Some(Self { socket: Some(socket), to_say: Vec::new(), heard: Vec::new(), over: false })
+        let (socket, from) = net.outside(|net| net.accept(host)).ok().flatten()?;
+        Some(Self { socket: Some(socket), address: Some(from), to_say: Vec::new(), heard: Vec::new(), over: false })
     }
 
     /// Speaks a piece and listens to what has come; whether anything happened.
@@ -91,8 +94,16 @@ impl Client {
         happened
     }
 
+    /// How it fared, who was to hear this and nothing else.
+    pub fn fate(&self, due: &[u8]) -> Result<Fate, String> {
+        match due.starts_with(&self.heard) {
+            true => Ok(Fate { got: self.heard.len(), due: due.len(), over: self.over }),
+            false => Err(format!("the client from {:?} heard {:?} instead of {due:?}", self.address, self.heard)),
+        }
+    }
+
     /// Hangs up.
-    pub fn leave(&mut self, net: &mut Sim) {
+    fn leave(&mut self, net: &mut Sim) {
         if let Some(socket) = self.socket.take() {
             net.close(socket);
         }
@@ -108,7 +119,7 @@ pub fn rest<T: Dispatcher<World>>(events: &mut Events<T>, turns: &mut usize) -> 
         *turns += 1;
         let before = events.net().calls().len();
         let turn = events.turn(Some(LONG)).map_err(|why| format!("the loop ended: {why}"))?;
-        if turn.fired == 0 && events.net().calls().len() == before {
+        if turn.fired == 0 && events.net().calls()[before..].iter().all(|call| *call == Call::Wait) {
             return Ok(());
         }
         if quiet > 10_000 {
@@ -138,28 +149,45 @@ pub fn play<T: Dispatcher<World>>(
     Err("the clients never come to an end".into())
 }
 
-/// When the clients have gone, nothing may be left but the door.
-pub fn nothing_is_left<T: Dispatcher<World>>(
-    events: &mut Events<T>,
-    clients: &mut [Client],
-    turns: &mut usize,
-) -> Result<(), String> {
-    clients.iter_mut().for_each(|client| client.leave(&mut events.net_mut().below));
-    rest(events, turns)?;
+/// Nothing happens any more: judges how the clients fared, then lets them leave, and `others` with them. Nothing may be left
+/// but the door.
+pub fn end<T: Dispatcher<World>>(
+    mut events: Events<T>,
+    book: &Book,
+    mut clients: Vec<Client>,
+    fates: Vec<Fate>,
+    others: Vec<Client>,
+    manners: Manners,
+    mut turns: usize,
+) -> Result<Played, String> {
+    judge(events.net(), &clients, &fates, manners)?;
+    let over = |from: Address| clients.iter().any(|client| client.address == Some(from) && client.over);
+    let shut = events.is_empty() || events.keys().all(|key| key.index() != DOOR);
+    book.look(|whose| match whose {
+        Whose::Door => shut,
+        Whose::Caller(from) | Whose::Joined(from) => over(from),
+    })?;
+
+    let net = &mut events.net_mut().below;
+    clients.iter_mut().for_each(|client| client.leave(net));
+    others.into_iter().for_each(|mut other| other.leave(net));
+    rest(&mut events, &mut turns)?;
     let (channels, sockets) = (events.len(), events.net().below.held());
     if channels > 1 || sockets != channels || events.net().below.watched() > channels {
         return Err(format!("{channels} channels and {sockets} sockets are left"));
     }
+    book.look(|whose| whose != Whose::Door || channels == 0)?;
     events.close_all();
-    rest(events, turns)?;
-    same("sockets of a loop that was closed", events.net().below.held(), 0)
-}
-
-pub fn played<T: Dispatcher<World>>(events: &Events<T>, incomplete: usize, turns: usize) -> Played {
+    rest(&mut events, &mut turns)?;
+    same("sockets of a loop that was closed", events.net().below.held(), 0)?;
     let net = events.net();
-    Played { calls: net.calls().to_vec(), struck: net.struck().to_vec(), incomplete, turns }
+    let (calls, struck) = (net.calls().to_vec(), net.struck().to_vec());
+    Ok(Played { calls, struck, fates, turns, time: net.below.elapsed() })
 }
 
-pub fn same<T: PartialEq + Debug>(what: &str, came: T, expected: T) -> Result<(), String> {
+/// The door is the first channel of every session.
+const DOOR: usize = 0;
+
+fn same<T: PartialEq + Debug>(what: &str, came: T, expected: T) -> Result<(), String> {
     if came == expected { Ok(()) } else { Err(format!("{what}: expected {expected:?}, came {came:?}")) }
 }

@@ -9,6 +9,7 @@ mod bounds;
 mod closing;
 mod connecting;
 mod harm;
+mod interrupted;
 mod loss;
 mod order;
 mod silence;
@@ -24,6 +25,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         harm::cases::<G, B>(),
         bounds::cases::<G, B>(),
         time::cases::<G, B>(),
+        interrupted::cases::<G, B>(),
     ]
     .concat()
 }
