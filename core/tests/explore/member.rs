@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use stheno_core::{Channel, Dispatcher, Error, Guest, Half, Io, Key, Reason, Received, Result};
+use stheno_core::{Channel, Dispatcher, Error, Guest, Half, Io, Key, Reason, Received, Result, State};
 
 use crate::memory::Memory;
 use crate::tape::Tape;
@@ -70,6 +70,37 @@ pub struct Player {
     pub told: u32,
     /// Its reading half was to be shut.
     deaf: bool,
+    /// How its attempt to connect ended has been told: as a connection, or as an error.
+    connected: bool,
+    failed: bool,
+    /// The last wait after which it was told something, and the place of that in the order of rule 1.
+    last: (u32, u8),
+}
+
+impl Player {
+    /// Rule 1: connect, read, write, expt and then close, after each wait. Rule 5: connect, or the error that is instead of
+    /// it, comes before everything else. What a peer left that has gone is read out of its order.
+    fn is_in_order(&mut self, event: &str, state: State, wait: u32) {
+        let before = if self.last.0 == wait { self.last.1 } else { 0 };
+        let place = match event {
+            "connect" => 1,
+            "accepted" | "read" => 2,
+            "write" => 3,
+            "close" => 5,
+            // An error and a deadline come where they come.
+            _ => before,
+        };
+        assert!(place >= before || state == State::Draining, "{event} came too late: {self:?}");
+        self.last = (wait, place.max(before));
+        self.failed |= event == "error";
+        let dialled = self.name == "dial";
+        if event == "connect" {
+            assert!(dialled && !self.connected && !self.failed, "connected out of the blue: {self:?}");
+            self.connected = true;
+        } else if dialled && !self.connected {
+            assert!(event == "error" || event == "close" && self.failed, "{event} came before connect: {self:?}");
+        }
+    }
 }
 
 /// The script, and what the observer knows.
@@ -152,6 +183,7 @@ impl Member {
         } else {
             assert!(channel.state().is_live(), "{event} came to a channel that does not live");
         }
+        player.is_in_order(event, channel.state(), channel.net().count.wait);
         pages.events += 1;
         if pages.left == 0 {
             pages.history.push((self.id, event, None));

@@ -10,6 +10,7 @@ use crate::notes::{Deed, End, Event, Note, Op, Outcome, Why};
 pub fn hold(before: &Model, notes: &[Note], after: &Model, reported: Reported) {
     in_order(before, notes);
     closed_once(before, notes, after);
+    attempts_are_told(before, notes);
     nothing_is_lost(before, notes);
     predicates_are_asked(notes);
     failures_are_told(before, notes);
@@ -83,6 +84,16 @@ fn closed_once(before: &Model, notes: &[Note], after: &Model) {
         }
     }
     assert_eq!((ended, ended), (closed, after.state == State::Closed), "who has ended is closed in the same turn");
+}
+
+/// Rule 5: a connection is told once, and an attempt that has ended otherwise is an error before it is a close.
+fn attempts_are_told(before: &Model, notes: &[Note]) {
+    let connecting = before.state == State::Connecting;
+    let connects = told(notes).filter(|(_, event)| *event == Event::Connect).count();
+    assert!(connects <= usize::from(connecting), "rule 5: connect was told {connects} times in {:?}", before.state);
+    let Some((close, _)) = told(notes).find(|(_, event)| matches!(event, Event::Close(_))) else { return };
+    let how = told(&notes[..close]).any(|(_, event)| matches!(event, Event::Connect | Event::Error(_)));
+    assert!(how || !connecting, "rule 5: closed, and nobody was told how the attempt had ended");
 }
 
 /// Rule 3: before a close that is not for an error somebody looked, and found nothing more.
@@ -251,6 +262,8 @@ fn the_rules_bite() {
         ("rule 2: Error", State::OPEN, [&gone[..], &[Note::Told(Event::Error(why(ErrorKind::User))), done]].concat()),
         ("rule 3", State::OPEN, [&write[..2], &[Note::Io(Op::Send, lost), done], &gone].concat()),
         ("rule 5", State::Connecting, vec![Note::Waited(None), Note::Told(Event::Connect), done]),
+        ("rule 5: connect was told 1 times", State::OPEN, vec![Note::Told(Event::Connect), done]),
+        ("rule 5: closed", State::Connecting, close(End::Error(why(ErrorKind::Other))).to_vec()),
         ("rule 6: the loop spins", State::OPEN, vec![Note::Waited(None)]),
         ("rule 6: one turn waited", State::OPEN, vec![Note::Waited(None), Note::Waited(None)]),
         ("rule 7", State::OPEN, [&read[..2], &[Note::Returned(Some(why(ErrorKind::User)))]].concat()),
