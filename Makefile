@@ -111,7 +111,8 @@ miri: ## the tests of the core and of the simulated network, interpreted: undefi
 	@mkdir -p $(TARGET_DIR); : >$(TARGET_DIR)/miri.log; began=$$(date +%s); \
 	interpret() { $(CARGO) +nightly miri test "$$@" >>$(TARGET_DIR)/miri.log 2>&1 || { tail -n 60 $(TARGET_DIR)/miri.log; exit 1; }; }; \
 	interpret --package stheno-core --all-features; \
-	interpret --package stheno-conformance --no-default-features --features alloc --test sim_states --test sim_limits; \
+	interpret --package stheno-conformance --no-default-features --features alloc \
+	  --test sim_states --test sim_limits --test sim_clauses --test sim_loop --test sim_weather; \
 	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
 	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
 
