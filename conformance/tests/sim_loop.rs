@@ -87,7 +87,7 @@ fn hear<M: Memory>(net: &mut Network<M>, peer: &mut Socket, heard: &mut Vec<u8>)
 }
 
 /// A good deal of bytes; an interpreter takes its time.
-const MANY: u32 = if cfg!(miri) { 100 } else { 1_000 };
+const MANY: u32 = if cfg!(miri) { 30 } else { 1_000 };
 
 /// Three peers send a good deal each, at once, and get all of it back.
 fn echoes<M: Memory, S, const BATCH: usize>(mut events: Loop<M, S, BATCH>, link: Link) -> Story
