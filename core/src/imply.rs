@@ -209,8 +209,8 @@ pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
         // A handler that fails meanwhile (a timeout) says nothing of the attempt.
         (State::Connecting, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
         (State::Connecting, _, _) => Verdict::ErrorAndClose,
-        // The peer has finished sending, and may still be receiving.
-        (State::Open(Shut::Neither | Shut::Write), _, Outcome::End) => Verdict::Eof,
+        // The peer has finished sending, and may still be receiving: also where the reading half was shut once that was found.
+        (State::Open(_), _, Outcome::End) => Verdict::Eof,
         (_, _, Outcome::End | Outcome::Disconnected | Outcome::Refused) => Verdict::Close,
         // Rule 3: what came before is read first, if there is still a half to read from.
         (State::Open(Shut::Neither | Shut::Write), _, Outcome::SendBroken) => Verdict::Drain,

@@ -129,6 +129,35 @@ fn a_failure_is_an_error_and_may_be_taken() {
     }
 }
 
+/// Whoever has found the end and shuts its reading half then has not said that it sends no more.
+#[test]
+fn an_end_behind_which_the_reading_half_is_shut_is_told() {
+    for both in [false, true] {
+        let log = Log::default();
+        let actor = log.actor("a").keeps_sending().on(move |event, channel| match event {
+            Event::Read => {
+                assert_eq!(channel.recv(&mut [0]), Ok(Received::End));
+                channel.shutdown(Half::Read).unwrap();
+                if both {
+                    channel.shutdown(Half::Write).unwrap();
+                }
+                Some(Ok(()))
+            }
+            _ => None,
+        });
+        let (mut events, key, far) = one(actor);
+        events.net_mut().finish(far);
+        events.run_turns(3, NO_WAIT).unwrap();
+        if both {
+            log.tells(["a read", "a eof", "a close: end of stream"]);
+        } else {
+            log.tells(["a read", "a eof"]);
+            assert_eq!(events.channel(key).unwrap().1.send(b"answer"), Ok(6));
+            assert_eq!(events.net_mut().hear(far), b"answer");
+        }
+    }
+}
+
 /// A half-closed channel that has nothing to say costs nothing.
 #[test]
 fn a_half_closed_channel_is_silent() {

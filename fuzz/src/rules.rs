@@ -113,7 +113,6 @@ impl Life {
         assert_eq!(
             verdict == Verdict::Eof,
             matches!(state, State::Open(_))
-                && state.can_read()
                 && outcome == Outcome::End
                 && !matches!(step, Step::Invalid | Step::Otherwise),
             "{what}"

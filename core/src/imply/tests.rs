@@ -127,8 +127,7 @@ const VERDICTS: &str = "
     Datagram                                           | Otherwise | *                                    | Park
 
     Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Done                         | GoOn
-    Open OpenShutWrite                                 | Middle    | End                                  | Eof
-    OpenShutRead OpenShutBoth                          | Middle    | End                                  | Close
+    Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | End                          | Eof
     Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Disconnected Refused                 | Close
     Open OpenShutRead OpenShutWrite OpenShutBoth       | Middle    | Failed Exhausted                     | Error
     Open OpenShutWrite                                 | Middle    | SendBroken                           | Drain

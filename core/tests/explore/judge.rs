@@ -333,7 +333,8 @@ impl<'n> Judge<'n> {
 
     /// The peer has finished sending: closed, unless the channel has something to send by and wants to go on.
     fn eof(&mut self) -> bool {
-        let shut = if self.model.state == State::Open(Shut::Write) { Shut::Both } else { Shut::Read };
+        let mute = matches!(self.model.state, State::Open(Shut::Write | Shut::Both));
+        let shut = if mute { Shut::Both } else { Shut::Read };
         self.model.state = State::Open(shut);
         assert_eq!(self.peek(), Some(Note::Told(Event::Eof)), "the end of the stream was to be told");
         let left = self.notes.get(1) == Some(&Note::Did(Deed::LeaveIt));

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use stheno::{Backend, Half, Open, State};
+use stheno::{Backend, Half, Open, Received, State};
 
 use super::super::far_end::hear_all;
 use super::super::support::{A_WHILE, PATIENCE, Stage, hold, same};
 use super::super::{Case, Verdict};
-use crate::ground::{Ground, Need};
+use crate::ground::{Ground, Need, Sign};
 
 pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     let halves = &[Need::HalfClose];
@@ -17,6 +17,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("a-half-closed-channel-sends-all-that-it-has", "rule 3", sends_on::<G, B>),
         case("a-half-closed-channel-costs-nothing", "rule 6", silent::<G, B>),
         case("who-has-shut-its-own-half-is-told-the-end-and-the-close", "rule 2", both::<G, B>),
+        case("an-end-that-was-found-is-told-to-who-shuts-its-half-then", "rules 2 and 3", shut_behind::<G, B>),
         case("a-half-closed-channel-is-told-once-that-its-peer-has-gone", "rule 2", gone::<G, B>),
     ]
 }
@@ -78,6 +79,23 @@ fn both<G: Ground, B: Backend<G> + Open>() -> Verdict {
     stage.net().say(&mut theirs, b"bye")?;
     stage.net().half_close(&mut theirs, Half::Write)?;
     stage.tells(&["A: read bye", "A: eof", "A: close end"])
+}
+
+/// To shut the half from which nothing more comes is not to say that nothing more is sent.
+fn shut_behind<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let net = stage.net();
+    let (ours, mut theirs) = net.pair()?;
+    net.half_close(&mut theirs, Half::Write)?;
+    net.reached(&ours, &[Sign::End])?;
+    let key = stage.events.add(ours, stage.actor("A").but(|ways| ways.keeps_sending = true))?;
+    let (_, mut io) = stage.events.channel(key)?;
+    same("what came", io.recv(&mut [0; 8])?, Received::End)?;
+    io.shutdown(Half::Read)?;
+    stage.tells(&["A: eof"])?;
+    same("bytes sent", stage.events.channel(key)?.1.send(b"answer")?, 6)?;
+    let mut came = Vec::new();
+    hears(&mut stage, &mut theirs, &mut came, 6)
 }
 
 /// The peer goes altogether while there is more to send to it.
