@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace deadlines inject fuzz miri mutants
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace deadlines observers inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -45,7 +45,7 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for features in "" alloc; do \
 	  $(CARGO) clippy --package stheno-conformance --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
-	for feature in alloc heapless bitflags log; do \
+	for feature in alloc heapless bitflags log defmt log,defmt; do \
 	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std poll,signals epoll,credentials; do \
@@ -83,6 +83,9 @@ strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 # Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
 deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
 	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout
+
+observers: ## what it costs to look on at an echo, and what it costs that one can (needs valgrind)
+	$(CARGO) bench --quiet --bench observers
 
 inject: ## whole sessions in which each system call fails in turn (needs strace; PLANS=200 SEED=1 for a sample)
 	$(CARGO) test --test inject -- --nocapture

@@ -223,6 +223,62 @@ fn a_fixed_table_never_allocates_at_all() {
     assert_eq!(spent, 0);
 }
 
+/// Neither who looks on does, nor the printing of what was seen.
+#[cfg(feature = "poll")]
+#[test]
+fn a_trace_never_allocates_at_all() {
+    use std::fmt::Write as _;
+    use stheno::poll::{Fixed, Poll};
+    use stheno::storage::Array;
+    use stheno::trace::{Trace, Traced};
+
+    struct Mirror;
+    impl<N: Net> Dispatcher<N> for Mirror {
+        fn writable(&self) -> bool {
+            false
+        }
+        fn handle_read(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
+            let mut bytes = [0; 8];
+            if let Received::Data(n) = channel.recv(&mut bytes)? {
+                channel.send(&bytes[..n])?;
+            }
+            Ok(())
+        }
+    }
+
+    /// Text in fixed memory.
+    struct Page([u8; 256], usize);
+    impl std::fmt::Write for Page {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            let end = self.1 + text.len();
+            self.0.get_mut(self.1..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
+            self.1 = end;
+            Ok(())
+        }
+    }
+
+    type Seen = Traced<Os, Trace<2>>;
+    type Small = EventLoop<Mirror, Seen, Poll<Fixed<2>>, Array<Slot<Mirror, Seen>, 2>>;
+    let _alone = alone();
+    let ((first, mut peer), (second, other)) = (Socket::pair().unwrap(), Socket::pair().unwrap());
+    let mut page = Page([0; 256], 0);
+    let spent = allocations(|| {
+        let mut events: Small = EventLoop::with_parts(Seen::default(), Poll::default(), Array::default());
+        events.add(first, Mirror).unwrap();
+        events.add(second, Mirror).unwrap();
+        Os.send(&mut peer, b"hello").unwrap();
+        drop(other);
+        events.turn(None).unwrap();
+        write!(page, "{}\n{}", events.net().observer, events.counters()).unwrap();
+    });
+    assert_eq!(spent, 0);
+    let told = "turn 1, wait: 2 fired\n\
+                #0.0 R: new open, read (5 in, 5 out) -> RP\n\
+                #1.0 R|HUP: new open, read (end), eof, close (end of stream) -> closed\n\
+                turns 1, waits 1, ";
+    assert_eq!(str::from_utf8(&page.0[..told.len()]), Ok(told));
+}
+
 #[test]
 fn the_counter_counts() {
     assert!(allocations(|| drop(vec![1, 2, 3])) > 0);

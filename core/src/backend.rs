@@ -34,6 +34,7 @@ use crate::{Error, ErrorKind, Instant, Interest, Key, Net, Readiness, Result};
 
 /// What a wait found about one channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Fired {
     /// Which channel.
     pub key: Key,

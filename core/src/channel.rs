@@ -51,7 +51,9 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
             return Err(Error::new(ErrorKind::Unsupported, "the channel does not listen").doing("accept"));
         }
         let (net, socket) = self.io.live()?;
-        match unless_interrupted(net.accept(socket), None) {
+        let accepted = unless_interrupted(net.accept(socket), None);
+        self.io.accepts(&accepted);
+        match accepted {
             Ok(Some((socket, address))) => {
                 self.io.own.flags |= Flags::ACCEPTED;
                 Ok(Some(Guest { socket: Some(socket), address }))
@@ -69,6 +71,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     /// Closes a guest's connection, unless it was taken.
     pub fn hang_up(&mut self, mut guest: Guest<N>) {
         if let Some(socket) = guest.take() {
+            self.io.refuses();
             self.io.net.close(socket);
         }
     }
@@ -149,7 +152,9 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
         let index = self.io.ledger.vacant;
         let Some(slot) = other(self.before, self.after, index) else { return Err(socket) };
         slot.dispatcher = Some(dispatcher);
-        Ok(self.io.ledger.occupy(&mut slot.own, socket, state))
+        let key = self.io.ledger.occupy(&mut slot.own, socket, state);
+        self.io.opens(key, state);
+        Ok(key)
     }
 
     /// Another channel: its dispatcher and its I/O. An error where the key is stale, or the handler's own.

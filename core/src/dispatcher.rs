@@ -5,6 +5,7 @@ use crate::{Channel, Error, ErrorKind, Guest, Net, Result, State, diagnostics};
 
 /// Why a channel was closed by something else than the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {
     /// The peer has finished, and everything it sent has been read; see [`handle_eof`](Dispatcher::handle_eof).
     End,
@@ -31,6 +32,7 @@ impl core::fmt::Display for Reason {
 
 /// What becomes of a channel whose peer has finished sending.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Eof {
     /// It is closed: `handle_close` with [`Reason::End`] follows at once. What asyncore does.
     Close,

@@ -12,6 +12,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// What an error means for the channel it came from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ErrorKind {
     /// Nothing to receive, or no room to send, right now. Most operations report this as a value instead.
     WouldBlock,
@@ -190,6 +191,9 @@ impl From<Infallible> for Error {
         match never {}
     }
 }
+
+#[cfg(feature = "defmt")]
+mod format;
 
 #[cfg(test)]
 mod tests {

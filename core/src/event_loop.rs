@@ -3,6 +3,7 @@
 mod bell;
 mod drain;
 mod next;
+mod seen;
 mod settle;
 mod table;
 mod timer;
@@ -50,6 +51,7 @@ pub struct EventLoop<T, N: Net, B, S> {
 
 /// What a turn did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Turn {
     /// Results of the backend, those for channels that had just ended included.
@@ -318,6 +320,12 @@ where
 
     /// A turn where nothing but turns has happened since the time was read.
     fn next_turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
+        self.begins();
+        let turn = self.take_turn(timeout);
+        self.ends(turn)
+    }
+
+    fn take_turn(&mut self, timeout: Option<Duration>) -> Result<Turn> {
         let mut turn = Turn::default();
         self.settle();
         if self.is_empty() {
@@ -332,6 +340,7 @@ where
             let patience = self.patience(left, began);
             self.fresh = None;
             self.ledger.waits = self.ledger.waits.wrapping_add(1);
+            self.waits(patience);
             self.backend.wait(&mut self.net, patience)?;
             while let Some(fired) = self.backend.next() {
                 match self.answer(fired) {
@@ -391,7 +400,7 @@ where
     #[doc(alias = "readwrite")]
     pub fn dispatch(&mut self, fired: Fired) {
         if self.alive(fired.key).is_err() {
-            return;
+            return self.passes_over(fired);
         }
         let index = fired.key.index() as u32;
         self.touch_index(index);

@@ -4,8 +4,9 @@
 //! that is settled at the end of the turn.
 
 use crate::channel::FULL;
-use crate::imply::{Outcome, Step, Verdict, conclude, steps};
+use crate::imply::{Outcome, Step, Verdict, steps};
 use crate::slot::{Allowance, Flags, Mark, NIL, Own};
+use crate::trace::{Event, Told};
 use crate::{
     Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Net, Readiness, Reason, Result, Shut, State,
     diagnostics,
@@ -60,6 +61,7 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     readiness: Readiness,
     budget: Budget,
 ) {
+    channel.io.fires(readiness);
     channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: budget.bytes, send: budget.bytes };
     take_steps(dispatcher, channel, readiness, budget);
     channel.io.ledger.allowance = Allowance::NONE;
@@ -77,13 +79,14 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
         if (step == Step::Otherwise && taken) || !wants(step.needs(), dispatcher, channel) {
             continue;
         }
+        channel.io.takes(step);
         let goes_on = match step {
             Step::Accept => {
                 accept(dispatcher, channel, budget);
                 return;
             }
-            Step::Read => handled(dispatcher, channel, step, budget, D::handle_read),
-            Step::Write => handled(dispatcher, channel, step, budget, D::handle_write),
+            Step::Read => handled(channel.io.tells(Event::Read), dispatcher, channel, step, budget, D::handle_read),
+            Step::Write => handled(channel.io.tells(Event::Write), dispatcher, channel, step, budget, D::handle_write),
             Step::Invalid => act(dispatcher, channel, step, Outcome::Failed, Some(NOT_OPEN), budget),
             Step::Otherwise => {
                 // Only a channel that has nothing left to read may lose its error to the question.
@@ -102,7 +105,9 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
                 }
                 // The question may be answered before everything was read.
                 Some(Some(why)) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
-                Some(None) if step == Step::Expt => handled(dispatcher, channel, step, budget, D::handle_expt),
+                Some(None) if step == Step::Expt => {
+                    handled(channel.io.tells(Event::Expt), dispatcher, channel, step, budget, D::handle_expt)
+                }
                 Some(None) => act(dispatcher, channel, step, Outcome::Done, None, budget),
             },
         };
@@ -128,13 +133,13 @@ fn waiting_error<T, N: Net>(channel: &mut Channel<'_, N, T>) -> Option<Option<Er
 
 /// Runs a handler and draws the conclusion from what it and the channel's I/O returned. Says whether to go on.
 pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
+    _: Told,
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     step: Step,
     budget: Budget,
     handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
 ) -> bool {
-    channel.io.ledger.busy = true;
     let returned = handler(dispatcher, channel);
     if let Some(why) = own_failure(channel, returned)
         && !act(dispatcher, channel, step, Outcome::Failed, Some(why), budget)
@@ -188,12 +193,12 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         _ => Reason::End,
     };
     let why = why.unwrap_or(Error::new(ErrorKind::Other, "no reason is known"));
-    match conclude(channel.io.own.state, step, outcome) {
+    match channel.io.concludes(step, outcome) {
         Verdict::GoOn => true,
         Verdict::Stop => false,
         Verdict::Connected => {
             channel.io.own.state = State::OPEN;
-            handled(dispatcher, channel, step, budget, D::handle_connect)
+            handled(channel.io.tells(Event::Connect), dispatcher, channel, step, budget, D::handle_connect)
         }
         Verdict::Eof => eof(dispatcher, channel, step, budget),
         Verdict::Close => {
@@ -217,6 +222,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
             channel.io.ledger.starved |= why.kind() == ErrorKind::Exhausted;
             if !channel.io.own.flags.intersects(Flags::TOLD) {
                 channel.io.own.flags |= Flags::TOLD;
+                channel.io.tells(Event::Error(why));
                 // Whatever the handler makes of it, a listener is not closed for want of room (rule 6).
                 let _ = dispatcher.handle_error(why, channel);
             }
@@ -234,7 +240,7 @@ fn eof<T, D: Dispatcher<N, T>, N: Net>(
 ) -> bool {
     channel.io.own.state = channel.io.own.state.shut(Half::Read);
     let mut answer = Eof::KeepSending;
-    let goes_on = handled(dispatcher, channel, step, budget, |dispatcher, channel| {
+    let goes_on = handled(channel.io.tells(Event::Eof), dispatcher, channel, step, budget, |dispatcher, channel| {
         answer = dispatcher.handle_eof(channel)?;
         Ok(())
     });
@@ -269,7 +275,7 @@ pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
     why: Error,
     fatal: bool,
 ) -> bool {
-    channel.io.ledger.busy = true;
+    channel.io.tells(Event::Error(why));
     match dispatcher.handle_error(why, channel) {
         Ok(()) if !fatal => return channel.io.own.state.is_live(),
         Ok(()) => end(dispatcher, channel, Reason::Error(why)),
@@ -284,7 +290,7 @@ pub(crate) fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &
         return;
     }
     channel.io.close();
-    channel.io.ledger.busy = true;
+    channel.io.tells(Event::Close(reason));
     if let Err(why) = dispatcher.handle_close(reason, channel) {
         diagnostics::failed(channel.key(), "handle_close failed", &why);
     }
@@ -308,7 +314,7 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
             return end(dispatcher, channel, reason);
         }
         channel.io.own.flags.remove(Flags::RECEIVED);
-        if !handled(dispatcher, channel, Step::Read, budget, D::handle_read) {
+        if !handled(channel.io.tells(Event::Read), dispatcher, channel, Step::Read, budget, D::handle_read) {
             return;
         }
         if !channel.io.own.flags.take(Flags::RECEIVED) {
@@ -337,7 +343,7 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
             return;
         }
         channel.io.own.flags.remove(Flags::ACCEPTED | Flags::EXHAUSTED);
-        channel.io.ledger.busy = true;
+        channel.io.tells(Event::Accept);
         let returned = dispatcher.handle_accept(channel);
         // What the handler lacks for its guest is what the listener lacks, whether or not the accept itself found out.
         let starved = returned.err().filter(|why| match why.kind() {
@@ -377,7 +383,7 @@ pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(
     channel.io.ledger.due = core::mem::replace(&mut channel.io.own.filing.deadline, Instant::NEVER);
     channel.io.ledger.timing = index;
     channel.io.ledger.touch(channel.io.own, index);
-    handled(dispatcher, channel, Step::Read, budget, D::handle_timeout);
+    handled(channel.io.tells(Event::Timeout), dispatcher, channel, Step::Read, budget, D::handle_timeout);
     channel.io.ledger.timing = NIL;
 }
 

@@ -17,6 +17,7 @@ use crate::{Interest, Readiness, Shut, State};
 
 /// One thing to try on a channel whose readiness was reported.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Step {
     /// The descriptor is not open: an error, then close.
@@ -146,6 +147,7 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
 
 /// What came of a step: what the channel's own I/O returned while its handler ran, and what the handler returned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// Nothing out of the ordinary.
     Done,
@@ -165,6 +167,7 @@ pub enum Outcome {
 
 /// What follows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Verdict {
     /// On to the next step.
     GoOn,

@@ -45,7 +45,7 @@ impl Interest {
     /// Urgent data. (`POLLPRI`, the except set)
     pub const PRIORITY: Self = Self(1 << 2);
 
-    const NAMES: &'static [(&'static str, Self)] =
+    pub(crate) const NAMES: &'static [(&'static str, Self)] =
         &[("READ", Self::READ), ("WRITE", Self::WRITE), ("PRIORITY", Self::PRIORITY)];
 }
 
@@ -63,7 +63,7 @@ impl Readiness {
     /// The descriptor is not open.
     pub const INVALID: Self = Self(1 << 5);
 
-    const NAMES: &'static [(&'static str, Self)] = &[
+    pub(crate) const NAMES: &'static [(&'static str, Self)] = &[
         ("READABLE", Self::READABLE),
         ("WRITABLE", Self::WRITABLE),
         ("PRIORITY", Self::PRIORITY),

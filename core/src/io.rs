@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::buffer::Buffer;
+use crate::counters::add;
 use crate::slot::{Allowance, Flags, Ledger, Mark, NIL, Own};
 use crate::{
     Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, Shut, State, diagnostics,
@@ -138,6 +139,7 @@ impl<N: Net> Io<'_, N> {
             return Ok(None);
         }
         let received = unless_interrupted(net.recv_from(socket, into), None);
+        self.datagram_came(&received);
         match &received {
             Ok(Some(datagram)) => self.spend(datagram.len, |allowance| &mut allowance.receive),
             Ok(None) => {}
@@ -150,6 +152,7 @@ impl<N: Net> Io<'_, N> {
     pub fn recv_urgent(&mut self) -> Result<Option<u8>> {
         let (net, socket) = self.live()?;
         let received = unless_interrupted(net.recv_urgent(socket), None);
+        self.urgent_came(received);
         if let Err(why) = &received {
             self.broke(why, Flags::SEND_BROKEN);
         }
@@ -166,6 +169,7 @@ impl<N: Net> Io<'_, N> {
         }
         let (net, socket) = self.live()?;
         let received = receive(net, socket);
+        self.came(received);
         match &received {
             Ok(Received::Data(n)) => {
                 self.own.flags |= Flags::RECEIVED;
@@ -214,11 +218,12 @@ impl<N: Net> Io<'_, N> {
     pub fn send_to(&mut self, from: &[u8], to: &N::Address) -> Result<bool> {
         let share = self.share(from.len(), |allowance| allowance.send);
         let (net, socket) = self.live()?;
-        let sent = share.is_some() && unless_interrupted(net.send_to(socket, from, to), false)?;
-        if sent {
+        let sent = if share.is_some() { unless_interrupted(net.send_to(socket, from, to), false) } else { Ok(false) };
+        self.went(sent.map(|sent| sent.then_some(from.len())));
+        if sent? {
             self.spend(from.len(), |allowance| &mut allowance.send);
         }
-        Ok(sent)
+        sent
     }
 
     /// Sends one urgent byte; `false` where there is no room for now.
@@ -238,6 +243,7 @@ impl<N: Net> Io<'_, N> {
         }
         let (net, socket) = self.live()?;
         let sent = unless_interrupted(send(net, socket), None);
+        self.went(sent);
         match &sent {
             Ok(n) => self.spend(n.unwrap_or(0), |allowance| &mut allowance.send),
             Err(why) => self.broke(why, Flags::SEND_BROKEN),
@@ -492,6 +498,7 @@ impl<N: Net> Io<'_, N> {
         if !self.own.flags.intersects(Flags::RESTING) {
             self.own.flags |= Flags::RESTING;
             self.own.aux = core::mem::replace(&mut self.ledger.resting, self.index);
+            add(&mut self.ledger.counters.rests, 1);
         }
     }
 }

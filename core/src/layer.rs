@@ -1,6 +1,7 @@
 //! Nets made of other nets.
 
 use crate::net::{Datagram, Half, Kind, Received};
+use crate::trace::Seen;
 use crate::{Error, Net, Result, State};
 
 /// A net that stands on another and changes some of what it does.
@@ -121,6 +122,10 @@ pub trait Layer {
     fn close(&mut self, socket: <Self::Below as Net>::Socket) {
         self.below_mut().close(socket);
     }
+    #[inline]
+    fn observe(&mut self, seen: Seen) {
+        self.below_mut().observe(seen);
+    }
 }
 
 impl<L: Layer> Net for L {
@@ -192,6 +197,10 @@ impl<L: Layer> Net for L {
     }
     fn close(&mut self, socket: Self::Socket) {
         Layer::close(self, socket);
+    }
+    #[inline]
+    fn observe(&mut self, seen: Seen) {
+        Layer::observe(self, seen);
     }
 }
 

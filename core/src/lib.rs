@@ -8,12 +8,15 @@ extern crate alloc;
 pub mod backend;
 pub mod buffer;
 mod channel;
+mod counters;
 mod deadline;
 mod diagnostics;
 mod dispatcher;
 mod error;
 mod event_loop;
 mod firing;
+#[cfg(feature = "defmt")]
+mod format;
 pub mod imply;
 mod interest;
 mod io;
@@ -25,12 +28,14 @@ mod slot;
 mod state;
 pub mod storage;
 mod time;
+pub mod trace;
 #[cfg(target_has_atomic = "8")]
 pub mod waker;
 
 pub use backend::{Backend, Fired, Open};
 pub use buffer::Buffer;
 pub use channel::{Channel, Guest};
+pub use counters::Counters;
 pub use dispatcher::{Dispatcher, Eof, Reason};
 pub use error::{Error, ErrorKind, Result};
 pub use event_loop::{EventLoop, Next, Turn};

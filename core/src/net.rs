@@ -27,10 +27,12 @@
 //! - **N10** [`close`](Net::close) cannot fail as far as the loop is concerned: the socket is gone afterwards. The loop
 //!   has deregistered it before (B1 of the [backend's contract](crate::backend)).
 
+use crate::trace::Seen;
 use crate::{Error, ErrorKind, Result, State};
 
 /// What a receive brought.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Received {
     /// So many bytes. None at all is an empty datagram.
     Data(usize),
@@ -43,6 +45,7 @@ pub enum Received {
 
 /// A datagram that [`recv_from`](Net::recv_from) brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Datagram<A> {
     /// How many of its bytes are in the buffer.
     pub len: usize,
@@ -54,6 +57,7 @@ pub struct Datagram<A> {
 
 /// What a socket carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {
     /// A stream of bytes over a connection.
     #[doc(alias = "SOCK_STREAM")]
@@ -65,6 +69,7 @@ pub enum Kind {
 
 /// Which half of a connection to shut.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Half {
     /// Nothing more is received.
     #[doc(alias = "SHUT_RD")]
@@ -199,6 +204,15 @@ pub trait Net {
 
     /// Closes the socket. (N10)
     fn close(&mut self, socket: Self::Socket);
+
+    /// Is shown what the loop does; see [`trace`](crate::trace). A net has no use for it: it is for layers that look on.
+    ///
+    /// Not to be overridden by a net of its own unless it wants to see; it owes nothing here, and whatever it does with it
+    /// changes nothing for the loop. By default nothing is done, and costs nothing.
+    #[inline]
+    fn observe(&mut self, seen: Seen) {
+        let _ = seen;
+    }
 }
 
 const UNSUPPORTED: Error = Error::new(ErrorKind::Unsupported, "not on this network");

@@ -3,7 +3,7 @@
 use core::ops::{BitOr, BitOrAssign};
 
 use crate::deadline::{Filed, Filing, Queue};
-use crate::{Instant, Interest, Key, Net, State};
+use crate::{Counters, Instant, Interest, Key, Net, State};
 
 /// The end of a list that is linked through the slots.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -223,6 +223,7 @@ pub(crate) struct Ledger {
     /// How often the loop has waited, round and round.
     pub(crate) waits: u32,
     pub(crate) queue: Queue,
+    pub(crate) counters: Counters,
     /// What the channel whose handlers run may still move.
     pub(crate) allowance: Allowance,
     /// The channel whose deadline has come, when it was due, and what the time is.
@@ -262,6 +263,7 @@ impl Default for Ledger {
             busy: false,
             waits: 0,
             queue: Queue::default(),
+            counters: Counters::default(),
             allowance: Allowance::NONE,
             timing: NIL,
             due: Instant::NEVER,

@@ -4,6 +4,7 @@ use crate::Half;
 
 /// Which halves of an open channel are shut.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Shut {
     /// Both directions are open.
     Neither,
@@ -25,6 +26,7 @@ pub enum Shut {
 ///                    Timer ────────────────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum State {
     /// Created, neither connected nor listening. Not watched: systems call such a socket hung up.
     Idle,

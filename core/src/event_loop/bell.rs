@@ -55,6 +55,7 @@ where
         }
         match bell.answer() {
             Ok(stop) => {
+                self.wakes();
                 self.ledger.stop |= stop;
                 Ok(true)
             }

@@ -7,6 +7,7 @@ use crate::channel::split;
 use crate::firing::{self, Budget};
 use crate::imply::Step;
 use crate::slot::{NIL, Slot};
+use crate::trace::Event;
 use crate::{Backend, Channel, Dispatcher, Instant, Net, Reason, Result, State, Storage};
 
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
@@ -33,7 +34,8 @@ where
         });
         self.each(|dispatcher, channel, budget| {
             if channel.state().is_live() {
-                firing::handled(dispatcher, channel, Step::Write, budget, T::handle_drain);
+                let told = channel.io.tells(Event::Drain);
+                firing::handled(told, dispatcher, channel, Step::Write, budget, T::handle_drain);
             }
         });
         self.ledger.draining = true;

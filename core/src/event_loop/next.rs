@@ -20,6 +20,7 @@ use crate::{Backend, Dispatcher, Instant, Net, Slot, Storage};
 /// assert_eq!(Next::Never.wait(now), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Next {
     /// There is work already: the next turn does not wait.
     Now,

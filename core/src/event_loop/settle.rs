@@ -7,6 +7,7 @@ use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
 use crate::slot::{Flags, Mark, NIL, Slot};
+use crate::trace::{closed, settled};
 use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
@@ -90,7 +91,9 @@ where
         }
         self.settle_deadline(index, now);
         let Self { net, slots, ledger, .. } = self;
-        let Some(Slot { own, .. }) = slots.as_mut_slice().get_mut(index as usize) else { return };
+        let Some(slot) = slots.as_mut_slice().get_mut(index as usize) else { return };
+        settled(net, slot, index);
+        let own = &mut slot.own;
         // It was on the list until now, so that what its own handlers touched here was settled with it.
         own.flags.remove(Flags::DIRTY);
         match own.state {
@@ -184,6 +187,9 @@ where
             }
             net.close(socket);
             ledger.freed = true;
+        }
+        if slot.dispatcher.is_some() {
+            closed(net, ledger, own.key(index));
         }
         slot.dispatcher = None;
         own.generation = own.generation.wrapping_add(1);

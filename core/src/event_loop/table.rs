@@ -4,6 +4,7 @@ use super::EventLoop;
 use crate::channel::FULL;
 use crate::io::CLOSED;
 use crate::slot::{NIL, Slot};
+use crate::trace::opened;
 use crate::{Backend, Dispatcher, Key, Net, Result, State, Storage};
 
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
@@ -32,7 +33,11 @@ where
             return Err(FULL);
         };
         slot.dispatcher = dispatcher;
-        Ok(self.ledger.occupy(&mut slot.own, socket, state))
+        let key = self.ledger.occupy(&mut slot.own, socket, state);
+        if slot.dispatcher.is_some() {
+            opened(&mut self.net, &mut self.ledger, key, state);
+        }
+        Ok(key)
     }
 
     /// Sees to it that handlers find vacant slots, as far as the storage lets it.

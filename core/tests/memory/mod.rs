@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use stheno_core::trace::{Observer, Traced};
 use stheno_core::{
     Backend, Datagram, Error, ErrorKind, Fired, Half, Instant, Interest, Key, Kind, Net, Readiness, Received, Result,
     State, With,
@@ -813,6 +814,15 @@ impl Inside for Memory {
 }
 
 impl<N: Inside, S> Inside for With<N, S> {
+    fn memory(&self) -> &Memory {
+        self.below.memory()
+    }
+    fn memory_mut(&mut self) -> &mut Memory {
+        self.below.memory_mut()
+    }
+}
+
+impl<N: Inside, O: Observer> Inside for Traced<N, O> {
     fn memory(&self) -> &Memory {
         self.below.memory()
     }
