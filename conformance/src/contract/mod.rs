@@ -10,12 +10,14 @@ use crate::matrix::Cell;
 use crate::run::Settings;
 
 mod clauses;
+mod cpython;
 mod divergences;
 mod far_end;
 mod living;
 mod net;
 mod os;
 mod rules;
+mod stage;
 mod states;
 mod support;
 pub(crate) mod system;
@@ -99,6 +101,7 @@ pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         rules::cases::<G, B>(),
         living::cases::<G, B>(),
         net::cases::<G, B>(),
+        cpython::cases::<G, B>(),
     ]
     .concat()
 }

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stheno::Socket;
@@ -34,7 +36,8 @@ impl Limit {
         Ok(())
     }
 
-    fn at(count: u64) -> Result<Self, Failure> {
+    /// Lets the process have so many from now on; what is open stays so.
+    pub(super) fn at(count: u64) -> Result<Self, Failure> {
         let before = getrlimit(Resource::Nofile);
         let limit = Self { before: Rlimit { ..before } };
         setrlimit(Resource::Nofile, Rlimit { current: Some(count), maximum: before.maximum })?;
@@ -112,5 +115,28 @@ impl Shortage {
     /// Lets go of one descriptor.
     pub(crate) fn ease(&mut self) {
         self.hoard.pop();
+    }
+}
+
+/// A folder of one case's own, which goes with it.
+pub(super) struct Room(PathBuf);
+
+impl Room {
+    pub(super) fn new() -> Result<Self, Failure> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("stheno-room-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

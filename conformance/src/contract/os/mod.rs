@@ -1,6 +1,7 @@
 //! What only an operating system has: descriptors, their numbers and flags, pipes, and the Unix family.
 
 mod clauses;
+mod cpython;
 mod divergences;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod kinds;
@@ -22,6 +23,7 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         net::cases::<B>(),
         #[cfg(any(target_os = "linux", target_os = "android"))]
         kinds::cases::<B>(),
+        cpython::cases::<B>(),
     ];
     all.concat().into_iter().map(|case| case.needing(&[Need::Descriptors])).collect()
 }

@@ -13,6 +13,7 @@ use signal_hook::consts::SIGPIPE;
 use stheno::{Address, Backend, ErrorKind, Half, Kind, Net, Open, Os, Readiness, Received, Shut, Socket, State};
 
 use super::super::support::{PATIENCE, W, Watch, hold, same};
+use super::super::system::Room;
 use super::super::{Case, Verdict};
 use crate::ground::{Ground, Need};
 
@@ -128,25 +129,18 @@ fn no_signal() -> Verdict {
 }
 
 fn ended_at_once<B: Backend<Os> + Open>() -> Verdict {
-    let folder = std::env::temp_dir().join(format!("stheno-at-once-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let checked = (|| {
-        let path = folder.join("door");
-        let door = UnixListener::bind(&path)?;
-        let at = Address::try_from(path.as_path())?;
-        let mut ours = Os.socket(Kind::Stream, &at)?;
-        Os.connect(&mut ours, &at)?;
-        let theirs = door.accept()?.0;
-        let mut watch = Watch::<Os, B>::open()?;
-        watch.register(&ours, 0, W)?;
-        same("what was told", watch.results(PATIENCE)?, [(0, Readiness::WRITABLE)])?;
-        same("the waiting error", Os.take_error(&mut ours)?, None)?;
-        same("whom it is connected to", Os.peer_address(&ours)?, at)?;
-        drop(theirs);
-        Ok(())
-    })();
-    std::fs::remove_dir_all(&folder)?;
-    checked
+    let room = Room::new()?;
+    let path = room.path("door");
+    let door = UnixListener::bind(&path)?;
+    let at = Address::try_from(path.as_path())?;
+    let mut ours = Os.socket(Kind::Stream, &at)?;
+    Os.connect(&mut ours, &at)?;
+    let _theirs = door.accept()?.0;
+    let mut watch = Watch::<Os, B>::open()?;
+    watch.register(&ours, 0, W)?;
+    same("what was told", watch.results(PATIENCE)?, [(0, Readiness::WRITABLE)])?;
+    same("the waiting error", Os.take_error(&mut ours)?, None)?;
+    same("whom it is connected to", Os.peer_address(&ours)?, at)
 }
 
 fn pipe() -> Verdict {

@@ -10,6 +10,7 @@ use stheno::{Address, Backend, Error, ErrorKind, Key, Kind, Net, Open, Os, Socke
 
 use super::super::far_end::hear_to_the_end;
 use super::super::support::{A_WHILE, Actor, Stage, hold, same};
+use super::super::system::Room;
 use super::super::{Case, Verdict};
 use crate::ground::{Ground, Need, Sign};
 
@@ -72,32 +73,34 @@ fn closed_neighbour<B: Backend<Os> + Open>() -> Verdict {
     stage.tells(&["A: read hello", "D: read news"])
 }
 
-/// In the Unix family, a line that is full refuses at once; it does not mean that an attempt goes on.
+/// In the Unix family, a line that is full refuses at once; it does not mean that an attempt goes on. Who found no room is
+/// no channel, and may try again.
 fn full_backlog<B: Backend<Os> + Open>() -> Verdict {
-    let folder = std::env::temp_dir().join(format!("stheno-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let checked = (|| {
-        let at = Address::try_from(folder.join("door").as_path())?;
-        let mut stage = Stage::<Os, B>::new()?;
-        let door = stage.events.create(Kind::Stream, &at, stage.actor("L"))?;
-        let (_, mut io) = stage.events.channel(door)?;
-        io.bind(&at)?;
-        io.listen(0)?;
-        stage.events.channel(door)?.0.ways.readable = false;
-        let mut connected = 0;
-        let refused = loop {
-            match stage.events.connect(&at, stage.actor("C")) {
-                Ok(_) => connected += 1,
-                Err(why) => break why,
-            }
-            hold(connected < 20, || "a backlog of 0 has no end".into())?;
-        };
-        same("the error", refused.kind(), ErrorKind::Exhausted)?;
-        stage.tells(&vec!["C: connect"; connected])?;
-        stage.rests(A_WHILE, 3)
-    })();
-    std::fs::remove_dir_all(&folder)?;
-    checked
+    let room = Room::new()?;
+    let at = Address::try_from(room.path("door").as_path())?;
+    let mut stage = Stage::<Os, B>::new()?;
+    let door = stage.events.create(Kind::Stream, &at, stage.actor("L"))?;
+    let (_, mut io) = stage.events.channel(door)?;
+    io.bind(&at)?;
+    io.listen(0)?;
+    stage.events.channel(door)?.0.ways.readable = false;
+    let mut connected = 0;
+    let refused = loop {
+        match stage.events.connect(&at, stage.actor("C")) {
+            Ok(_) => connected += 1,
+            Err(why) => break why,
+        }
+        hold(connected < 20, || "a backlog of 0 has no end".into())?;
+    };
+    same("the error", refused.kind(), ErrorKind::Exhausted)?;
+    stage.tells(&vec!["C: connect"; connected])?;
+    stage.rests(A_WHILE, 3)?;
+    same("channels", stage.events.len(), connected + 1)?;
+    stage.log.clear();
+    stage.events.channel(door)?.0.ways.readable = true;
+    stage.until("the line moves on", |lines| lines.len() == connected)?;
+    stage.events.connect(&at, stage.actor("D"))?;
+    stage.until("whom there is room for now", |lines| lines.iter().any(|line| line == "D: connect"))
 }
 
 /// The descriptors of a loop are its own, and go with it.

@@ -1,8 +1,10 @@
 //! Rule 2: at most one close, and nothing after it.
 
-use stheno::{Backend, Error, ErrorKind, Half, Net, Open};
+use std::time::Duration;
 
-use super::super::support::{Stage, hold, same};
+use stheno::{Backend, Error, ErrorKind, Fired, Half, Net, Open, Readiness};
+
+use super::super::support::{Stage, Ways, hold, same};
 use super::super::{Case, Failure, Verdict};
 use crate::ground::{Ground, Need, Sign};
 
@@ -16,6 +18,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
             .needing(&[Need::Sockets(600)]),
         case("a-close-in-handle-connect-is-the-last-word", "rule 2", closed_in_connect::<G, B>),
         case("a-close-in-handle-error-is-the-last-word", "rule 2", closed_in_error::<G, B>),
+        case("an-end-that-is-found-again-and-again-is-told-once", "rule 2", found_again::<G, B>),
         case("a-reset-is-one-close", "rule 2", one_close_for_a_reset::<G, B>).needing(&[Need::Resets]),
         case("a-half-closed-peer-is-one-close", "rule 2", one_close_for_an_end::<G, B>).needing(&[Need::HalfClose]),
     ]
@@ -79,6 +82,39 @@ fn closed_in_error<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let (_, mut theirs) = stage.pair(actor)?;
     stage.net().say(&mut theirs, b"ab")?;
     stage.tells(&["A: read ab", "A: error handler"])?;
+    hold(stage.events.is_empty(), || "the channel is still there".into())
+}
+
+/// Whoever finds the end in each of its handlers, and that nothing can be sent, in one firing after the other.
+fn found_again<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let net = stage.net();
+    let (ours, theirs) = net.pair()?;
+    net.hang_up(theirs);
+    net.reached(&ours, &[Sign::End])?;
+    // Nothing is received before the script does it.
+    let ways = |ways: &mut Ways| (ways.writable, ways.chunk) = (true, 0);
+    let actor = stage.actor("A").but(ways).on(|event, _, channel| {
+        if event == "read" || event == "write" {
+            for _ in 0..3 {
+                let _ = channel.recv(&mut [0; 8]);
+                let _ = channel.send(b"to nobody");
+            }
+            channel.send(b"to nobody")?;
+        }
+        Ok(())
+    });
+    let key = stage.events.add(ours, actor)?;
+    for _ in 0..2 {
+        let everything = Readiness::READABLE | Readiness::WRITABLE | Readiness::HANGUP | Readiness::ERROR;
+        stage.events.dispatch(Fired { key, readiness: everything });
+    }
+    stage.events.run_turns(3, Some(Duration::from_millis(5)))?;
+    let told = stage.log.of("A");
+    let closes = told.iter().filter(|line| line.starts_with("close")).count();
+    hold(closes == 1 && told.last().is_some_and(|line| line.starts_with("close")), || {
+        format!("expected one close, and that last, came {told:?}")
+    })?;
     hold(stage.events.is_empty(), || "the channel is still there".into())
 }
 

@@ -1,6 +1,6 @@
 //! Rules 5 and 10: connect is always told, and the same story goes on beside another.
 
-use stheno::{Backend, Error, ErrorKind, Open};
+use stheno::{Backend, Error, ErrorKind, Half, Kind, Open, Received};
 
 use super::super::support::{A_WHILE, Stage, hold, same};
 use super::super::{Case, Verdict};
@@ -12,6 +12,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("a-connect-is-told-to-whoever-wants-nothing", "rule 5", connect_told::<G, B>),
         case("a-connect-comes-before-the-first-write", "rule 5", connect_then_write::<G, B>),
         case("a-refusal-is-an-error-and-then-a-close", "rules 2 and 5", refused::<G, B>),
+        case("what-is-not-connected-yet-is-silent-and-says-so", "rules 5 and 6", not_yet::<G, B>),
         case("two-loops-do-not-know-of-each-other", "rule 10", two_loops::<G, B>).needing(&[Need::TwoLoops]),
     ]
 }
@@ -56,6 +57,30 @@ fn refused<G: Ground, B: Backend<G> + Open>() -> Verdict {
         hold(stage.events.is_empty(), || "the channel is still there".into())?;
     }
     Ok(())
+}
+
+/// A socket that is in the loop before it connects.
+fn not_yet<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (_, at) = stage.listen(stage.actor("L"))?;
+    let actor = stage.actor("C").but(|ways| ways.writable = true).on(|event, ways, _| {
+        ways.writable &= event != "write";
+        Ok(())
+    });
+    let key = stage.events.create(Kind::Stream, at.clone(), actor)?;
+    stage.rests(A_WHILE, 3)?;
+    let (_, mut io) = stage.events.channel(key)?;
+    let unsupported = Err(ErrorKind::Unsupported);
+    same("a send", io.send(b"x").map(drop).map_err(|why| why.kind()), unsupported)?;
+    same("a receive", io.recv(&mut [0; 4]).map(drop).map_err(|why| why.kind()), unsupported)?;
+    same("a shutdown", io.shutdown(Half::Write).map_err(|why| why.kind()), unsupported)?;
+    stage.rests(A_WHILE, 3)?;
+    let (_, mut io) = stage.events.channel(key)?;
+    io.connect(&at)?;
+    same("a send while it connects", io.send(b"x")?, 0)?;
+    same("a receive while it connects", io.recv(&mut [0; 4])?, Received::WouldBlock)?;
+    stage.until("both ends", |lines| lines.len() >= 3)?;
+    same("what it was told", stage.log.of("C"), ["connect", "write"])
 }
 
 fn two_loops<G: Ground, B: Backend<G> + Open>() -> Verdict {

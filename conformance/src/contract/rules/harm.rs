@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use stheno::{Backend, Error, ErrorKind, Open};
+use stheno::{Backend, Error, ErrorKind, Fired, Open, Readiness};
 
+use super::super::far_end::hear_to_the_end;
 use super::super::support::{A_WHILE, Defaults, Stage, Ways, fresh_loop, hold, same};
 use super::super::{Case, Failure, Verdict};
 use crate::ground::{Ground, Need, Sign};
@@ -15,6 +16,12 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("a-failing-handler-harms-its-channel-alone", "rule 7", failing_handler::<G, B>),
         case("a-forgiven-error-closes-nothing", "rule 7", forgiven::<G, B>),
         case("a-disconnection-of-another-is-an-error-of-the-handler", "rule 7", foreign_disconnection::<G, B>),
+        case("what-is-not-open-is-an-error-and-a-close-whatever-the-handler-says", "rule 7", invalid::<G, B>),
+        case(
+            "a-failing-handle-error-closes-and-a-failing-handle-close-changes-nothing",
+            "rules 2 and 7",
+            failing_last::<G, B>,
+        ),
         case("an-unreachable-datagram-is-an-error-and-no-end", "rule 7", unreachable::<G, B>).needing(datagrams),
         case("a-datagram-error-is-told-by-the-operation-that-meets-it", "rules 7 and 10", unreachable_writer::<G, B>)
             .needing(datagrams),
@@ -62,6 +69,47 @@ fn foreign_disconnection<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let (_, mut theirs) = stage.pair(actor)?;
     stage.net().say(&mut theirs, b"ab")?;
     stage.tells(&["A: read ab", "A: error ECONNRESET", "A: close ECONNRESET"])
+}
+
+/// The error is told, and nothing can be made of it: not even by a handler that takes errors upon itself.
+fn invalid<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (key, mut bad) = stage.pair(stage.actor("A").but(|ways| ways.forgiving = true))?;
+    let (_, mut good) = stage.pair(stage.actor("B"))?;
+    stage.net().say(&mut bad, b"ab")?;
+    stage.events.dispatch(Fired { key, readiness: Readiness::INVALID | Readiness::READABLE });
+    stage.events.settle();
+    let told = ["A: error not open", "A: close not open"];
+    same("what was told", stage.log.lines(), told)?;
+    hold(stage.events.channel(key).is_err(), || "the channel is still there".into())?;
+    // With what it has not read it may end in a reset.
+    hear_to_the_end(stage.net(), &mut bad)?;
+    stage.net().say(&mut good, b"cd")?;
+    stage.tells(&[told[0], told[1], "B: read cd"])
+}
+
+/// Those who fail where they are told of a failure, and of the end.
+fn failing_last<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    for (at, expected) in [
+        ("error", ["A: read ab", "A: error handler", "A: close handler"]),
+        ("close", ["A: read ab", "A: error handler", "A: close handler"]),
+    ] {
+        let mut stage = Stage::<G, B>::new()?;
+        // It takes the error upon itself, and would go on.
+        let actor = stage.actor("A").but(|ways| ways.forgiving = at == "error").on(move |event, _, _| match event {
+            "read" => Err(Error::user("asked to fail", 0)),
+            event if event == at => Err(Error::user("asked to fail there, too", 0)),
+            _ => Ok(()),
+        });
+        let (_, mut bad) = stage.pair(actor)?;
+        let (_, mut good) = stage.pair(stage.actor("B"))?;
+        stage.net().say(&mut bad, b"ab")?;
+        stage.tells(&expected)?;
+        same("what the far end heard", hear_to_the_end(stage.net(), &mut bad)?, Vec::<u8>::new())?;
+        stage.net().say(&mut good, b"cd")?;
+        stage.tells(&[&expected[..], &["B: read cd"]].concat())?;
+    }
+    Ok(())
 }
 
 /// A datagram socket that has heard that nobody is where it sends to.

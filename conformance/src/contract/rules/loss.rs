@@ -1,8 +1,11 @@
 //! Rule 3: nothing is lost.
 
-use stheno::{Backend, ErrorKind, Half, Open};
+use std::time::Duration;
 
-use super::super::support::{Stage, same};
+use stheno::{Backend, Error, ErrorKind, Half, Open, Outbox, Received};
+
+use super::super::far_end::hear_all;
+use super::super::support::{PATIENCE, Stage, hold, same};
 use super::super::{Case, Verdict};
 use crate::ground::{Ground, Need, Sign};
 
@@ -12,6 +15,9 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("nothing-is-lost-before-an-end", "rule 3", before_an_end::<G, B>),
         case("nothing-is-lost-where-both-sides-shut-their-writing", "rule 3", half_closed::<G, B>)
             .needing(&[Need::HalfClose]),
+        case("a-half-that-is-shut-is-heard-and-the-other-goes-on", "rule 3", one_half::<G, B>)
+            .needing(&[Need::HalfClose]),
+        case("what-a-send-did-not-take-follows-in-order", "rules 3 and 8", partial_sends::<G, B>),
         case("nothing-is-lost-before-a-reset", "rule 3", before_a_reset::<G, B>).needing(&[Need::Resets]),
         case("nothing-is-lost-before-a-reset-with-urgent-data", "rules 1 and 3", though_urgent::<G, B>)
             .needing(&[Need::Resets, Need::Urgent]),
@@ -56,6 +62,72 @@ fn half_closed<G: Ground, B: Backend<G> + Open>() -> Verdict {
         stage.tells(&["A: read 01", "A: read 23", "A: read 45", "A: close end"])?;
     }
     Ok(())
+}
+
+/// Both ends in one loop: who has said all shuts its half, is answered all the same, and only then hears the end.
+fn one_half<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (caller, host) = stage.net().sockets()?;
+    let key = stage.events.add(caller, stage.actor("C"))?;
+    let mut heard = Vec::new();
+    // Answers at the end, when the other one may still be listening and says no more.
+    let answering = stage.actor("H").but(|ways| ways.chunk = 0).on(move |event, _, channel| {
+        if event != "read" {
+            return Ok(());
+        }
+        let mut some = [0; 8];
+        match channel.recv(&mut some)? {
+            Received::Data(n) => heard.extend(&some[..n]),
+            Received::End => same_words(channel.send(&heard)?, heard.len())?,
+            Received::WouldBlock => {}
+        }
+        Ok(())
+    });
+    stage.events.add(host, answering)?;
+    let (_, mut io) = stage.events.channel(key)?;
+    same("bytes sent", io.send(b"last-words")?, 10)?;
+    io.shutdown(Half::Write)?;
+    hold(io.connected(), || "half a connection is none".into())?;
+    same("a send after that", io.send(b"x").map_err(|why| why.kind()), Err(ErrorKind::Unsupported))?;
+    stage.until("both ends", |lines| lines.iter().filter(|line| line.contains(": close")).count() == 2)?;
+    same("what came back", &*stage.log.heard("C"), b"last-words")?;
+    same(
+        "the last word of each",
+        [stage.log.of("C").pop(), stage.log.of("H").pop()],
+        [END, END].map(|end| Some(end.to_owned())),
+    )
+}
+
+const END: &str = "close end";
+
+fn same_words(sent: usize, all: usize) -> stheno::Result<()> {
+    if sent == all { Ok(()) } else { Err(Error::user("not all of it was sent", 0)) }
+}
+
+/// Much more than the network takes at once, into an outbox that has room for it.
+fn partial_sends<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (ours, mut theirs) = stage.net().pair()?;
+    let key = stage.events.add(ours, stage.actor("A"))?;
+    let mut outbox = Outbox::over(vec![0; 1 << 16].into_boxed_slice());
+    let (mut sent, mut pieces) = (Vec::<u8>::new(), 0_usize);
+    while outbox.is_empty() {
+        let piece: Vec<u8> = (0..10_007_usize).map(|at| ((pieces + at) % 251) as u8).collect();
+        outbox.send(&mut stage.events.channel(key)?.1, &piece)?;
+        sent.extend(&piece);
+        pieces += 1;
+        hold(sent.len() < 1 << 26, || "the network takes everything".into())?;
+    }
+    hold(outbox.len() < sent.len(), || "nothing was sent".into())?;
+    let (mut came, until) = (Vec::new(), stage.net().clock() + PATIENCE);
+    while came.len() < sent.len() {
+        hold(stage.net().clock() < until, || format!("{} of {} bytes came", came.len(), sent.len()))?;
+        hold(hear_all(stage.net(), &mut theirs, &mut came)?, || "the connection is over".into())?;
+        outbox.flush(&mut stage.events.channel(key)?.1)?;
+        stage.net().pass(Duration::from_millis(1));
+    }
+    hold(came == sent, || "a byte is wrong".into())?;
+    same("bytes that wait", outbox.len(), 0)
 }
 
 fn before_a_reset<G: Ground, B: Backend<G> + Open>() -> Verdict {

@@ -16,6 +16,8 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("defaults-never-spin", "rule 6", defaults::<G, B>),
         case("defaults-never-spin-for-urgent-data", "rule 6", urgent_defaults::<G, B>).needing(&[Need::Urgent]),
         case("an-idle-loop-makes-one-wait-and-no-change", "rule 6", idle_loop::<G, B>),
+        case("without-an-interest-and-without-a-timeout-the-loop-sleeps", "rules 6 and 9", sleeps::<G, B>)
+            .needing(&[Need::Later]),
         case("a-listener-that-does-not-accept-is-silent", "rule 6", listener_paused::<G, B>),
         case("want-of-descriptors-rests-the-listener", "rule 6", shortage::<G, B>)
             .needing(&[Need::Shortage, Need::HalfClose]),
@@ -82,6 +84,34 @@ fn idle_loop<G: Ground, B: Backend<G> + Open>() -> Verdict {
     }
     same("waits in 5 turns", stage.events.backend().waits - waits, 5)?;
     same("changes", stage.events.backend().changes - changes, 0)
+}
+
+/// A channel that wants nothing, whose peer has said something and gone: the loop waits, without an end of its own, for
+/// somebody else.
+fn sleeps<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let net = stage.net();
+    let (ours, mut theirs) = net.pair()?;
+    net.say(&mut theirs, b"ab")?;
+    net.hang_up(theirs);
+    net.reached(&ours, &[Sign::Data, Sign::End])?;
+    let key = stage.events.add(ours, stage.actor("A").but(|ways| ways.readable = false))?;
+    let (_, theirs) = stage.pair(stage.actor("B"))?;
+    stage.rests(A_WHILE, 3)?;
+    let began = stage.net().clock();
+    let later = stage.net().say_later(A_WHILE, theirs, b"cd")?;
+    let before = stage.events.backend().waits;
+    stage.events.turn(None)?;
+    let took = stage.elapsed(began);
+    hold(took >= A_WHILE, || format!("expected a turn of {A_WHILE:?}, came {took:?}"))?;
+    same("waits", stage.events.backend().waits - before, 1)?;
+    let theirs = stage.net().done(later)?;
+    same("what was told", stage.log.lines(), ["B: read cd"])?;
+    stage.net().hang_up(theirs);
+    // Whoever slept has lost nothing.
+    stage.events.channel(key)?.0.ways.readable = true;
+    stage.until("what it did not want before", |lines| lines.iter().any(|line| line == "A: close end"))?;
+    same("what it was told", stage.log.of("A"), ["read ab", "close end"])
 }
 
 fn listener_paused<G: Ground, B: Backend<G> + Open>() -> Verdict {
