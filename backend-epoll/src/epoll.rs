@@ -25,7 +25,8 @@ use crate::ticket::{pack, unpack};
 /// - **Keys** need an index below 2²⁹. (B11)
 /// - **Timeouts** are exact with feature `linux_5_11`. Without it those under 20 milliseconds are too, at the price of a
 ///   second system call where they are not whole milliseconds, and longer ones are rounded up to whole milliseconds.
-/// - **Twice** (B2) is told by the kernel, which knows of no key that has no interest.
+/// - **Twice** (B2) is told by the kernel, which knows descriptors and not keys, and none without an interest: a second key
+///   for a socket is refused, a second socket under a key is watched beside the first.
 /// - **Closed** descriptors are forgotten by the kernel in silence (B12), unless a duplicate is open: then their events
 ///   go on, and nothing can end them but closing the duplicate or the set. Deregistering acts on whatever has the number
 ///   by then. Hence clause B1.
@@ -89,7 +90,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
 
     fn insert(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
         let ticket = pack(key, interest).ok_or(INDEX_TOO_HIGH)?;
-        if self.always.has(key) {
+        if self.always.has(key, fd.as_raw_fd()) {
             return Err(REGISTERED_TWICE);
         }
         if interest.is_empty() { Ok(()) } else { self.add(fd, key, interest, ticket) }
@@ -98,15 +99,15 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     fn add(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest, ticket: u64) -> Result<()> {
         match epoll::add(&self.set, fd, EventData::new_u64(ticket), flags(interest)) {
             Ok(()) => Ok(()),
-            Err(Errno::EXIST) => Err(REGISTERED_TWICE),
-            Err(Errno::PERM) => self.always.add(key, interest).map_err(|_| FULL),
+            Err(Errno::EXIST) => Err(REGISTERED_ALREADY),
+            Err(Errno::PERM) => self.always.add(key, fd.as_raw_fd(), interest).map_err(|_| FULL),
             Err(errno) => Err(failure(errno)),
         }
     }
 
     fn change(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
         let ticket = pack(key, interest).ok_or(INDEX_TOO_HIGH)?;
-        if !self.always.change(key, interest) {
+        if !self.always.change(key, fd.as_raw_fd(), interest) {
             if interest.is_empty() {
                 match epoll::delete(&self.set, fd) {
                     Ok(()) | Err(Errno::NOENT | Errno::PERM) => {}
@@ -128,7 +129,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     fn remove(&mut self, fd: BorrowedFd<'_>, key: Key) -> Result<()> {
         let Some(ticket) = pack(key, Interest::NONE) else { return Ok(()) };
         self.amend(key, ticket);
-        if self.always.change(key, Interest::NONE) {
+        if self.always.change(key, fd.as_raw_fd(), Interest::NONE) {
             return Ok(());
         }
         match epoll::delete(&self.set, fd) {
@@ -151,8 +152,16 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
         (self.next, self.end) = (0, 0);
         let always = self.always.begin();
         let timeout = if always > 0 { Some(Duration::ZERO) } else { timeout };
-        self.end = self.ask(timeout).map_err(|errno| failure(errno).doing("wait"))?;
-        Ok(self.end + always)
+        match self.ask(timeout) {
+            Ok(events) => {
+                self.end = events;
+                Ok(events + always)
+            }
+            Err(errno) => {
+                self.always.abandon();
+                Err(failure(errno).doing("wait"))
+            }
+        }
     }
 
     fn ask(&mut self, mut timeout: Option<Duration>) -> Result<usize, Errno> {
@@ -280,4 +289,5 @@ fn readiness(flags: EventFlags) -> Readiness {
 const FINE: Duration = Duration::from_millis(20);
 
 const FULL: Error = Error::new(ErrorKind::Full, "no room for another file that is always ready");
+const REGISTERED_ALREADY: Error = Error::new(ErrorKind::Invalid, "the descriptor is registered already");
 const INDEX_TOO_HIGH: Error = Error::new(ErrorKind::Invalid, "the key's index is past what epoll's data holds");

@@ -14,6 +14,8 @@ use support::Watch;
 const BEHIND: &[(u32, Readiness)] = &[];
 /// The kernel knows numbers, not keys.
 const KNOWS_KEYS: bool = false;
+/// It goes by descriptors.
+const ONE_KEY: bool = true;
 const NAME: &str = "epoll";
 
 type Small<const BATCH: usize> = Epoll<BATCH, Array<AlwaysReady, 2>>;

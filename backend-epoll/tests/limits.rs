@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use rustix::fd::{AsFd, AsRawFd};
 use stheno_core::storage::Array;
 use stheno_core::{Backend, ErrorKind, Interest, Key, Readiness};
 use stheno_epoll::{AlwaysReady, Epoll};
@@ -63,6 +64,65 @@ fn a_closed_descriptor_is_refused() {
     assert_eq!(why.kind(), ErrorKind::BadDescriptor);
     assert_eq!(watch.reregister(&nobody, 0, W).unwrap_err().kind(), ErrorKind::BadDescriptor);
     watch.deregister(&nobody, 0).unwrap();
+}
+
+#[test]
+fn sets_that_watch_each_other_are_refused() {
+    let mut outer = Small::<4>::new().unwrap();
+    let same = rustix::io::fcntl_dupfd_cloexec(&outer, 0).unwrap();
+    let why = outer.register(&mut Fds, &same, Key::new(0, 0), R).unwrap_err();
+    assert_eq!((why.kind(), why.text()), (ErrorKind::Invalid, "a set cannot watch itself"));
+    let mut inner = Small::<4>::new().unwrap();
+    inner.register(&mut Fds, &same, Key::new(0, 0), R).unwrap();
+    let around = rustix::io::fcntl_dupfd_cloexec(&inner, 0).unwrap();
+    let why = outer.register(&mut Fds, &around, Key::new(0, 0), R).unwrap_err();
+    let words = "sets watch each other, or too many inside one another (os error 40)";
+    assert_eq!(
+        (why.kind(), why.to_string()),
+        (ErrorKind::Invalid, format!("register descriptor {}: {words}", number(&around)))
+    );
+    // Neither is the worse for it.
+    let (a, _b) = pair();
+    outer.register(&mut Fds, &a, Key::new(0, 0), W).unwrap();
+    assert_eq!(outer.wait(&mut Fds, Some(Duration::ZERO)), Ok(1));
+    assert_eq!(inner.wait(&mut Fds, Some(Duration::ZERO)), Ok(1), "the set that it watches has something to tell");
+}
+
+#[test]
+fn a_wait_that_fails_leaves_nothing_to_take() {
+    let mut watch = Watch(Small::<4>::new().unwrap());
+    let ((a, _b), file) = (pair(), null());
+    watch.register(&a, 0, W).unwrap();
+    watch.register(&file, 1, R).unwrap();
+    assert_eq!(watch.wait(None), Ok(2));
+    let set = watch.0.as_fd().as_raw_fd();
+    let kept = rustix::io::fcntl_dupfd_cloexec(&watch.0, 0).unwrap();
+    // The set's number names something else for a while.
+    let mut there = never_open(set);
+    rustix::io::dup2(&file, &mut there).unwrap();
+    for timeout in [None, Some(Duration::ZERO), Some(Duration::from_millis(1))] {
+        let why = watch.wait(timeout).unwrap_err();
+        assert_eq!((why.kind(), why.to_string().starts_with("wait: ")), (ErrorKind::Invalid, true), "{why}");
+        assert_eq!(watch.next(), None);
+    }
+    rustix::io::dup2(&kept, &mut there).unwrap();
+    assert_eq!(watch.look(), [(0, Readiness::WRITABLE), (1, Readiness::READABLE)]);
+}
+
+#[test]
+fn a_key_may_be_a_files_and_a_sockets() {
+    let mut watch = Watch(Small::<4>::new().unwrap());
+    let ((a, _b), file) = (pair(), null());
+    watch.register(&a, 0, W).unwrap();
+    watch.register(&file, 0, R).unwrap();
+    assert_eq!(watch.wait(None), Ok(2));
+    watch.reregister(&a, 0, Interest::NONE).unwrap();
+    assert_eq!(watch.look(), [(0, Readiness::READABLE)], "the file's own");
+    watch.reregister(&a, 0, W).unwrap();
+    watch.deregister(&file, 0).unwrap();
+    assert_eq!(watch.look(), [(0, Readiness::WRITABLE)], "the socket's own");
+    watch.deregister(&a, 0).unwrap();
+    assert_eq!(watch.look(), []);
 }
 
 #[test]

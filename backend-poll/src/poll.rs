@@ -16,6 +16,13 @@ use crate::{Memory, Place};
 /// Registering, changing and deregistering are O(1), growth of a list on the heap aside. A wait and its results together
 /// are O(entries). Keys without an interest have no entry. (B3)
 ///
+/// It knows keys and not descriptors: a second socket under a key is refused, a second key for a socket is watched beside
+/// the first. (B2)
+///
+/// The system takes no list that is longer than the process may have descriptors (`RLIMIT_NOFILE`), which it is where that
+/// was lowered after they were opened: the wait is an error then, until enough are deregistered or the limit is raised.
+/// (B17)
+///
 /// A descriptor closed behind its back is INVALID once and then has no entry, until its interest changes. (B12)
 ///
 /// ```

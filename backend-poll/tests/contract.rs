@@ -11,6 +11,7 @@ use support::Watch;
 
 const BEHIND: &[(u32, Readiness)] = &[(1, Readiness::INVALID)];
 const KNOWS_KEYS: bool = true;
+const ONE_KEY: bool = false;
 const NAME: &str = "poll";
 
 fn fresh() -> Watch<Poll<Fixed<8>>> {

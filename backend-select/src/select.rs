@@ -17,9 +17,9 @@ use crate::system::{failure, now, timespec};
 /// Registering is O(1), or O(words) where the highest descriptor changes. A wait, its results included, is O(words) and
 /// O(results). Timeouts are as exact as the kernel's timer.
 ///
-/// It can tell a key that is registered twice on one descriptor (B2), but not one key on two descriptors. A descriptor
-/// closed behind its back makes the whole call fail; each is then asked for by itself, and those that are closed are
-/// INVALID once and out of the sets. (B12)
+/// It knows descriptors: a second key for a socket is refused, a second socket under a key is watched beside the first.
+/// (B2) A descriptor closed behind its back makes the whole call fail; each is then asked for by itself, and those that are
+/// closed are INVALID once and out of the sets. (B12)
 ///
 /// ```
 /// use stheno_core::{Backend, Net, Result};

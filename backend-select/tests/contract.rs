@@ -11,6 +11,8 @@ use support::Watch;
 
 const BEHIND: &[(u32, Readiness)] = &[(1, Readiness::INVALID)];
 const KNOWS_KEYS: bool = true;
+/// It goes by descriptors.
+const ONE_KEY: bool = true;
 const NAME: &str = "select";
 
 type Sets = Fixed<{ 4096 / BITS }, 4096>;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use neighbours::{DIVERGENCES, Keys, Results, failure, gone, token};
-use stheno::backend::wait_out;
+use stheno::backend::{REGISTERED_TWICE, wait_out};
 use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Os, Readiness, Result};
 use stheno_conformance::{Backing, Ground, Suite, diverges};
 
@@ -69,6 +69,9 @@ impl<const AGAIN: bool> Mio<AGAIN> {
 
 impl<N: Net<Socket: AsFd>, const AGAIN: bool> Backend<N> for Mio<AGAIN> {
     fn register(&mut self, _: &mut N, socket: &N::Socket, key: Key, interest: Interest) -> Result<()> {
+        if self.keys.known(token(key)).is_some() {
+            return Err(REGISTERED_TWICE);
+        }
         self.settle(socket.as_fd().as_raw_fd(), token(key), Interest::NONE, interest)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use neighbours::{DIVERGENCES, Keys, Results, failure, gone, token};
 use polling::{Event, Events, PollMode, Poller};
+use stheno::backend::REGISTERED_TWICE;
 use stheno::{Backend, Fired, Instant, Interest, Key, Net, Open, Os, Readiness, Result};
 use stheno_conformance::{Backing, Ground, diverges};
 
@@ -56,6 +57,9 @@ fn said(event: &Event) -> Readiness {
 
 impl<N: Net<Socket: AsFd>> Backend<N> for Polling {
     fn register(&mut self, _: &mut N, socket: &N::Socket, key: Key, interest: Interest) -> Result<()> {
+        if self.keys.known(token(key)).is_some() {
+            return Err(REGISTERED_TWICE);
+        }
         let fd = socket.as_fd();
         // SAFETY: the source must be deleted before it is closed, which clause B1 promises; where a case breaks that on
         // purpose, epoll forgets the descriptor by itself, and nothing is read or written through it.

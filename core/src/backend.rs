@@ -3,8 +3,10 @@
 //! # The contract
 //!
 //! - **B1** A registered socket is deregistered before it is closed. The loop owes this, and every backend relies on it.
-//! - **B2** A key is registered once, and a socket under one key. Registering a key again without deregistering it is an
-//!   error, and changes nothing.
+//! - **B2** A key is registered once, and a socket under one key; the loop owes this, too. Registering the same two again
+//!   is an error of kind [`Invalid`](ErrorKind::Invalid), and changes nothing. Another key for the socket, or another
+//!   socket under the key, is the same error, or is watched beside the first and deregistered by itself: some backends
+//!   know sockets (select, epoll), some keys (poll), some both. What is out of the set (B3) need not be known.
 //! - **B3** An interest of [`NONE`](Interest::NONE) is out of the set: nothing is reported, not even a hang-up, until
 //!   [`reregister`](Backend::reregister) asks for something.
 //! - **B4** Readiness is level-triggered: it is reported by every wait for as long as it holds.
@@ -27,6 +29,7 @@
 //!   reported again). A key deregistered in between may still be reported once.
 //! - **B15** Deregistering is idempotent: a key that is not registered, or whose descriptor is gone, is no error.
 //! - **B16** [`now`](Backend::now) never goes back, and is the clock that timeouts are measured by.
+//! - **B17** A wait that fails leaves nothing to take, and changes nothing: the next one tells what holds then.
 
 use core::time::Duration;
 
@@ -59,7 +62,7 @@ pub trait Backend<N: Net> {
     #[doc(alias = "EPOLL_CTL_DEL")]
     fn deregister(&mut self, net: &mut N, socket: &N::Socket, key: Key) -> Result<()>;
 
-    /// Waits until something is ready, or for the timeout, and says how many results there are to take. (B4, B8, B9)
+    /// Waits until something is ready, or for the timeout, and says how many results there are to take. (B4, B8, B9, B17)
     #[doc(alias = "epoll_wait")]
     fn wait(&mut self, net: &mut N, timeout: Option<Duration>) -> Result<usize>;
 

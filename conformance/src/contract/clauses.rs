@@ -13,6 +13,8 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     let case = Case::new;
     vec![
         case("a-key-registered-twice-is-refused-and-nothing-changes", "B2", registered_twice::<G, B>),
+        case("a-second-key-for-a-socket-is-refused-or-watched-beside-the-first", "B2", second_key::<G, B>),
+        case("a-second-socket-under-a-key-is-refused-or-watched-beside-the-first", "B2", second_socket::<G, B>),
         case("no-interest-is-no-result-and-no-end", "B3", no_interest::<G, B>).needing(&[Need::HalfClose]),
         case("readiness-is-told-until-it-is-over", "B4", level::<G, B>),
         case("room-to-send-comes-and-goes", "B4 B6", room::<G, B>),
@@ -68,6 +70,64 @@ where
     same("registered after it was deregistered", watch.look()?, [(1, WRITABLE)])?;
     watch.deregister(socket, 1)?;
     Ok(())
+}
+
+/// Whichever it is, the first registration is none the worse, and once both are over the other can be made.
+fn second_key<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let (ours, mut theirs) = watch.net.pair()?;
+    deliver(&mut watch.net, &mut theirs, b"x", &ours)?;
+    watch.register(&ours, 1, R)?;
+    for round in 0..2 {
+        match watch.register(&ours, 2, W) {
+            Err(why) => same("the refusal", why.kind(), ErrorKind::Invalid)?,
+            Ok(()) => {
+                same(&format!("both, round {round}"), watch.look()?, [(1, READABLE), (2, WRITABLE)])?;
+                watch.reregister(&ours, 2, R | W)?;
+                same("both, and one changed", watch.look()?, [(1, READABLE), (2, READABLE | WRITABLE)])?;
+                watch.deregister(&ours, 2)?;
+            }
+        }
+        same(&format!("the first key, round {round}"), watch.look()?, [(1, READABLE)])?;
+    }
+    watch.deregister(&ours, 1)?;
+    same("neither", watch.look()?, [])?;
+    watch.register(&ours, 2, W)?;
+    same("the second key alone", watch.look()?, [(2, WRITABLE)])
+}
+
+fn second_socket<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut watch = Watch::<G, B>::open()?;
+    let ((first, mut theirs), (second, _peer)) = (watch.net.pair()?, watch.net.pair()?);
+    deliver(&mut watch.net, &mut theirs, b"x", &first)?;
+    second_of_a_key(&mut watch, &first, &second)
+}
+
+/// Registers two sockets under one key: the first has something to read, the second has room.
+pub(super) fn second_of_a_key<G, B>(watch: &mut Watch<G, B>, first: &G::Socket, second: &G::Socket) -> Verdict
+where
+    G: Ground,
+    B: Backend<G> + Open,
+{
+    watch.register(first, 1, R)?;
+    for round in 0..2 {
+        match watch.register(second, 1, W) {
+            Err(why) => same("the refusal", why.kind(), ErrorKind::Invalid)?,
+            Ok(()) => {
+                // One key for two things: that it comes once for each is the doing of who registered it so.
+                same(&format!("results of both, round {round}"), watch.wait(Duration::ZERO)?, 2)?;
+                let mut told: Vec<_> = std::iter::from_fn(|| watch.next()).map(|(_, readiness)| readiness).collect();
+                told.sort_unstable_by_key(|readiness| readiness.bits());
+                same("what is told of them", told, [READABLE, WRITABLE])?;
+                watch.deregister(second, 1)?;
+            }
+        }
+        same(&format!("the first socket, round {round}"), watch.look()?, [(1, READABLE)])?;
+    }
+    watch.deregister(first, 1)?;
+    same("neither", watch.look()?, [])?;
+    watch.register(second, 1, W)?;
+    same("the second socket alone", watch.look()?, [(1, WRITABLE)])
 }
 
 fn no_interest<G: Ground, B: Backend<G> + Open>() -> Verdict {

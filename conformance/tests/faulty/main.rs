@@ -76,6 +76,9 @@ const SIMULATED: &[Row<Sim>] = &[
     ("B15", "keeps a place for what it deregisters",          40, new::<LeavesItsPlace, _>),
     ("B2",  "lets a second registration override the first",   3, new::<Overrides, _>),
     ("B2",  "refuses a second registration and changes",       3, new::<RefusesAndChanges, _>),
+    ("B2",  "gives a socket to its second key",                3, new::<GivesItAway, _>),
+    ("B2",  "refuses a second key and loses the first",        3, new::<LosesTheFirstKey, _>),
+    ("B2",  "gives a key to its second socket",                8, new::<GivesTheKeyAway, _>),
     ("B3",  "watches who asks for nothing",                   20, new::<WatchesRegardless, _>),
     ("B3",  "forgets who asked for nothing",                  30, new::<NeverComesBack, _>),
     ("B4",  "is edge-triggered",                              45, new::<TellsEdges, _>),
@@ -119,8 +122,10 @@ const SIMULATED: &[Row<Sim>] = &[
 #[rustfmt::skip]
 const OVER_POLL: &[Row<Os>] = &[
     ("B9",  "lets a signal end a wait",                        3, new::<EndsWithASignal, _>),
-    ("B10", "refuses files",                                   8, new::<RefusesFiles, _>),
-    ("B10", "tells files once",                                8, new::<TellsFilesOnce, _>),
+    ("B10", "refuses files",                                  12, new::<RefusesFiles, _>),
+    ("B10", "tells files once",                               12, new::<TellsFilesOnce, _>),
+    ("B17", "stays broken after a failure",                    1, new::<StaysBroken, _>),
+    ("B17", "forgets all for a failure",                       1, new::<ForgetsAllForAFailure, _>),
 ];
 
 /// A clause that is not asked by a case: see `tests/allocation.rs`.

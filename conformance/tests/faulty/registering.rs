@@ -1,10 +1,11 @@
 //! What can be wrong with registering, changing and leaving.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rustix::fs::{FileType, fstat};
 use stheno::{Backend, Error, ErrorKind, Fired, Interest, Key, Os, Readiness, Result, Socket};
 use stheno_conformance::Ground;
+use stheno_conformance::sim::Sim;
 
 use crate::wrapper::{Ask, Fault};
 
@@ -54,6 +55,62 @@ impl<G: Ground> Fault<G> for RefusesAndChanges {
             ask.reregister(below)?;
         }
         done
+    }
+}
+
+/// B2: a socket is given to the key that it is registered under last, and the one before it is told no more.
+#[derive(Default)]
+pub struct GivesItAway(HashMap<usize, Key>);
+impl Fault<Sim> for GivesItAway {
+    fn register(&mut self, mut ask: Ask<'_, Sim>, below: &mut dyn Backend<Sim>) -> Result<()> {
+        let done = ask.register(below);
+        let number = ask.socket.number();
+        if is(ErrorKind::Invalid, &done)
+            && let Some(key) = self.0.get(&number).copied().filter(|key| *key != ask.key)
+        {
+            below.deregister(ask.net, ask.socket, key)?;
+            ask.register(below)?;
+        } else {
+            done?;
+        }
+        self.0.insert(number, ask.key);
+        Ok(())
+    }
+}
+
+/// B2: a second key for a socket is refused, and the first is out of the set.
+#[derive(Default)]
+pub struct LosesTheFirstKey(HashMap<usize, Key>);
+impl Fault<Sim> for LosesTheFirstKey {
+    fn register(&mut self, mut ask: Ask<'_, Sim>, below: &mut dyn Backend<Sim>) -> Result<()> {
+        let done = ask.register(below);
+        let number = ask.socket.number();
+        match self.0.get(&number).copied().filter(|key| *key != ask.key) {
+            Some(key) if done.is_err() => below.deregister(ask.net, ask.socket, key)?,
+            _ => drop(self.0.insert(number, ask.key)),
+        }
+        done
+    }
+}
+
+/// B2: a second socket under a key takes the place of the first.
+#[derive(Default)]
+pub struct GivesTheKeyAway(HashMap<Key, usize>);
+impl Fault<Sim> for GivesTheKeyAway {
+    fn register(&mut self, mut ask: Ask<'_, Sim>, below: &mut dyn Backend<Sim>) -> Result<()> {
+        let number = ask.socket.number();
+        if self.0.get(&ask.key).is_some_and(|first| *first != number) {
+            // Whoever had it hears nothing more, and no error either.
+            self.0.insert(ask.key, number);
+            return Ok(());
+        }
+        ask.register(below)?;
+        self.0.insert(ask.key, number);
+        Ok(())
+    }
+    fn deregister(&mut self, mut ask: Ask<'_, Sim>, below: &mut dyn Backend<Sim>) -> Result<()> {
+        self.0.remove(&ask.key);
+        ask.deregister(below)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::event::{Timespec, poll};
-use stheno::{Backend, Error, ErrorKind, Instant, Os, Result};
+use stheno::{Backend, Error, ErrorKind, Fired, Instant, Os, Result};
 use stheno_conformance::Ground;
 
 use crate::wrapper::Fault;
@@ -108,5 +108,32 @@ pub struct RunsFast;
 impl<G: Ground> Fault<G> for RunsFast {
     fn now(&mut self, now: Instant) -> Instant {
         Instant::from_nanos(now.as_nanos().saturating_mul(2))
+    }
+}
+
+/// B17: after a wait that failed all of them fail.
+#[derive(Default)]
+pub struct StaysBroken(Option<Error>);
+impl Fault<Os> for StaysBroken {
+    fn wait(&mut self, below: &mut dyn Backend<Os>, net: &mut Os, timeout: Option<Duration>) -> Result<usize> {
+        if let Some(why) = self.0 {
+            return Err(why);
+        }
+        below.wait(net, timeout).inspect_err(|why| self.0 = Some(*why))
+    }
+}
+
+/// B17: a wait that failed has told everybody for the last time.
+#[derive(Default)]
+pub struct ForgetsAllForAFailure(bool);
+impl Fault<Os> for ForgetsAllForAFailure {
+    fn wait(&mut self, below: &mut dyn Backend<Os>, net: &mut Os, timeout: Option<Duration>) -> Result<usize> {
+        below.wait(net, timeout).inspect_err(|_| self.0 = true)
+    }
+    fn spoil(&mut self, found: &mut Vec<Fired>, _: &[Fired]) -> Result<()> {
+        if self.0 {
+            found.clear();
+        }
+        Ok(())
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use stheno::{Backend, Interest, Open, Os, Readiness, Socket};
 
-use super::super::clauses::{crowd, reaches_all, refuses_twice};
-use super::super::support::{A_WHILE, P, PATIENCE, R, W, Watch, deliver, drain, hold, same};
+use super::super::clauses::{crowd, reaches_all, refuses_twice, second_of_a_key};
+use super::super::support::{A_WHILE, P, PATIENCE, R, Stage, W, Watch, deliver, drain, drain_all, hold, same};
+use super::super::system::Limit;
 use super::super::{Case, Failure, Verdict};
 use crate::ground::Ground;
 
@@ -22,6 +23,10 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         case("an-epoll-descriptor-is-watched-like-any-other", "B4 B6", nested_epoll::<B>),
         case("deregistered-and-closed-is-silent-though-a-duplicate-lives", "B1", closed_with_a_duplicate::<B>),
         case("a-duplicate-is-a-socket-of-its-own", "B1 B2", duplicates::<B>),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        case("sets-too-deep-within-one-another-are-refused-or-watched", "B11", nested_too_deep::<B>),
+        case("a-file-and-a-socket-under-one-key-are-refused-or-watched-each", "B2 B10", file_under_a_sockets_key::<B>),
+        case("a-wait-past-the-limit-of-descriptors-is-told-or-fails-and-changes-nothing", "B17", past_the_limit::<B>),
         case("a-file-registered-twice-is-refused-and-nothing-changes", "B2 B10", file_registered_twice::<B>),
         case("whoever-takes-few-reaches-all-files-included", "B8 B10 B14", few_taken_with_files::<B>),
         case("signals-neither-end-a-wait-nor-lengthen-it", "B9 rule 9", signals::<B>),
@@ -63,6 +68,59 @@ fn duplicates<B: Backend<Os> + Open>() -> Verdict {
 fn file_registered_twice<B: Backend<Os> + Open>() -> Verdict {
     let program = Socket::adopt(OwnedFd::from(File::open(std::env::current_exe()?)?))?;
     refuses_twice(&mut Watch::<Os, B>::open()?, &program, &[(1, READABLE)])
+}
+
+/// Whichever is registered first.
+fn file_under_a_sockets_key<B: Backend<Os> + Open>() -> Verdict {
+    let (mut watch, file) = (Watch::<Os, B>::open()?, file()?);
+    let (socket, mut theirs) = watch.net.local_pair()?;
+    watch.net.say(&mut theirs, b"x")?;
+    second_of_a_key(&mut watch, &socket, &file)?;
+    second_of_a_key(&mut Watch::<Os, B>::open()?, &file, &socket)
+}
+
+/// Who lowers the limit keeps what is open. A list that is longer than it is refused by the system, until it is shorter or
+/// the limit is higher again; until then nobody is told that anything is wrong with a channel.
+fn past_the_limit<B: Backend<Os> + Open>() -> Verdict {
+    const PAIRS: u32 = 40;
+    const LIMIT: u64 = 60;
+    let mut watch = Watch::<Os, B>::open()?;
+    let all = crowd(&mut watch, PAIRS, W)?;
+    let everybody = |watch: &mut Watch<Os, B>, from: u32| {
+        let told: Vec<_> = watch.look()?.into_iter().map(|(key, _)| key).collect();
+        same("who is told", told, (from..2 * PAIRS).collect::<Vec<_>>())
+    };
+    everybody(&mut watch, 0)?;
+    let mut stage = Stage::<Os, B>::new()?;
+    let mut peers = Vec::new();
+    for _ in 0..2 * PAIRS {
+        peers.push(stage.pair(stage.actor("A"))?.1);
+    }
+    stage.rests(A_WHILE, 3)?;
+
+    let limit = Limit::at(LIMIT)?;
+    for timeout in [None, Some(Duration::ZERO), Some(A_WHILE)] {
+        match watch.wait(timeout) {
+            Ok(results) => same("results", results, 2 * PAIRS as usize)?,
+            Err(why) => {
+                hold(!why.text().is_empty(), || format!("it does not say why: {why:?}"))?;
+                same("what there is to take", watch.next(), None)?;
+            }
+        }
+        // A turn that fails for it ends nobody.
+        let _ = stage.events.turn(Some(Duration::ZERO));
+    }
+    for (key, (one, other)) in (0..10).zip(&all) {
+        watch.deregister(one, 2 * key)?;
+        watch.deregister(other, 2 * key + 1)?;
+    }
+    everybody(&mut watch, 20)?;
+    drop(limit);
+    everybody(&mut watch, 20)?;
+    same("channels", stage.events.len(), 2 * PAIRS as usize)?;
+    stage.rests(A_WHILE, 3)?;
+    stage.net().say(&mut peers[70], b"hello")?;
+    stage.tells(&["A: read hello"])
 }
 
 fn few_taken_with_files<B: Backend<Os> + Open>() -> Verdict {
@@ -154,6 +212,49 @@ fn files_without_interest<B: Backend<Os> + Open>() -> Verdict {
 
 fn file() -> Result<Socket, Failure> {
     Ok(Socket::adopt(OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?))?)
+}
+
+/// Sets that watch each other one by one, as many as the system lets: one more, around them, is what a backend that is a
+/// set itself would be.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn nested_too_deep<B: Backend<Os> + Open>() -> Verdict {
+    use rustix::event::epoll;
+    let mut watch = Watch::<Os, B>::open()?;
+    let (mut ours, mut theirs) = watch.net.pair()?;
+    let (good, _peer) = watch.net.pair()?;
+    let fresh = || Ok::<_, Failure>(Socket::adopt(epoll::create(epoll::CreateFlags::CLOEXEC)?)?);
+    let mut sets = vec![fresh()?];
+    epoll::add(&sets[0], &ours, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    while sets.len() < 20 {
+        let outer = fresh()?;
+        match epoll::add(&outer, &sets[sets.len() - 1], epoll::EventData::new_u64(0), epoll::EventFlags::IN) {
+            Ok(()) => sets.push(outer),
+            Err(rustix::io::Errno::LOOP) => break,
+            Err(why) => return Err(why.into()),
+        }
+    }
+    hold(sets.len() < 20, || "the system lets sets be nested without an end".into())?;
+    watch.register(&good, 2, W)?;
+    deliver(&mut watch.net, &mut theirs, b"x", &ours)?;
+    let deepest = &sets[sets.len() - 1];
+    match watch.register(deepest, 1, R) {
+        Err(why) => {
+            hold(!why.text().is_empty(), || format!("it does not say why: {why:?}"))?;
+            same("the other one", watch.look()?, [(2, WRITABLE)])?;
+        }
+        Ok(()) => {
+            same("both", watch.look()?, [(1, READABLE), (2, WRITABLE)])?;
+            drain(&mut watch.net, &mut ours, 1)?;
+            same("the other one", watch.look()?, [(2, WRITABLE)])?;
+            watch.deregister(deepest, 1)?;
+        }
+    }
+    // A set that is less deep is watched.
+    drain_all(&mut watch.net, &mut ours)?;
+    watch.register(&sets[0], 1, R)?;
+    same("nothing within is ready", watch.look()?, [(2, WRITABLE)])?;
+    deliver(&mut watch.net, &mut theirs, b"x", &ours)?;
+    same("what is watched within is ready", watch.look()?, [(1, READABLE), (2, WRITABLE)])
 }
 
 /// An epoll descriptor is readable while something that it watches is ready.
