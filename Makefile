@@ -6,6 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BACKEND ?=
 SEED ?=
+ARGS ?=
 REPEAT ?=
 FORMAT ?=
 JOBS ?=
@@ -119,5 +120,5 @@ miri: ## the tests of the core and of the simulated network, interpreted: undefi
 	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
 	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
 
-mutants: ## change the code bit by bit, which tests must notice (PACKAGE=stheno-poll; needs cargo-mutants)
-	CARGO="$(CARGO)" .cargo/mutants.sh $(PACKAGE)
+mutants: ## change the code bit by bit, which tests must notice (PACKAGE=stheno-poll ARGS="--file …"; needs cargo-mutants)
+	CARGO="$(CARGO)" MUTANTS_ARGS="$(ARGS)" .cargo/mutants.sh $(PACKAGE)
