@@ -1,13 +1,17 @@
 //! What other suites assert and what the system calls really do, fact by fact, and where each is shown here.
 //!
-//! Three lists: what libevent's own suite asserts, what libuv's does, and the pitfalls of select, poll and epoll that
-//! their users met. Each fact is shown by cases of this suite, by a test elsewhere in the project, or stands here with the
-//! reason why it does not apply. A test of this crate fails where a case or a test that is named here is not there.
+//! The lists: what CPython's own tests of asyncore assert and what they leave out, what libevent's suite asserts, what
+//! libuv's does, the pitfalls of select, poll and epoll that their users met, and what embedded systems make of them. Each
+//! fact is shown by cases of this suite, by a test elsewhere in the project, or stands here with the reason why it does not
+//! apply. A test of this crate fails where a case or a test that is named here is not there, and where a method of CPython's
+//! has neither a case of its name nor a reason.
 //!
 //! `stheno-conformance --facts` prints them.
 
 use std::fmt;
 
+mod cpython;
+mod embedded;
 mod libevent;
 mod libuv;
 mod pitfalls;
@@ -64,5 +68,5 @@ impl fmt::Display for Fact {
 
 /// Every fact, list by list.
 pub fn all() -> impl Iterator<Item = &'static Fact> {
-    [libevent::FACTS, libuv::FACTS, pitfalls::FACTS].into_iter().flatten()
+    [cpython::FACTS, libevent::FACTS, libuv::FACTS, pitfalls::FACTS, embedded::FACTS].into_iter().flatten()
 }

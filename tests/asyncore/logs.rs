@@ -29,11 +29,41 @@ impl log::Log for Logger {
 }
 
 /// What was logged since the last time.
-pub fn logged() -> Vec<String> {
+fn logged() -> Vec<String> {
     static LOGGER: Logger = Logger;
     let _ = log::set_logger(&LOGGER);
     log::set_max_level(log::LevelFilter::Trace);
     LOGGED.take()
+}
+
+/// Hands everything to the defaults when it is written to, in the order of CPython's test.
+struct Unhandled;
+
+impl Dispatcher<Os> for Unhandled {
+    fn handle_write(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        let mut defaults = Defaults;
+        defaults.handle_expt(channel)?;
+        defaults.handle_read(channel)?;
+        defaults.handle_write(channel)?;
+        defaults.handle_connect(channel)
+    }
+}
+
+/// The words of CPython's `test_unhandled`.
+#[test]
+fn test_unhandled() {
+    on_each_backend(|backend| {
+        let mut events = events::<Unhandled>(backend);
+        let (here, _there) = Socket::pair().unwrap();
+        let key = events.add(here, Unhandled).unwrap();
+        logged();
+        events.handle_write_event(key);
+        let names = ["incoming priority", "read", "write", "connect"];
+        assert_eq!(logged(), names.map(|name| format!("WARN: channel {key}: unhandled {name} event")));
+        // asyncore logged it again each time.
+        events.handle_write_event(key);
+        assert_eq!(logged(), [""; 0]);
+    });
 }
 
 #[test]

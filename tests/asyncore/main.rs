@@ -1,25 +1,16 @@
-//! What asyncore's own tests assert, as facts about this loop: a module for each of CPython's test classes, a test of the
-//! same name for each of its methods, each for IPv4, IPv6 and the Unix family where the fact knows families, and on each
-//! backend. [`names`] holds the list that they are checked against, and says what does not apply and why.
+//! What asyncore did beside its channels: its loop, its log, its words for errors, and its doors for a program that has a
+//! loop of its own. What CPython's own tests assert are cases of the conformance suite.
 #![cfg(feature = "std")]
 #![allow(missing_docs)]
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod base_test_api;
-mod beyond;
-mod dispatcher_tests;
-mod dispatcher_with_send_tests;
-mod file_wrapper_test;
-mod helper_function_tests;
 #[cfg(feature = "log")]
 mod logs;
 mod loops;
-#[cfg(feature = "log")]
-mod names;
 mod own_loop;
-mod untested;
+mod words;
 
 use common::events::*;
 use stheno::{Address, BackendName, Dispatcher, Key, Os, Socket};

@@ -16,7 +16,7 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::cases("main/event_base_new", "data and the end that follows it are two events, and there is no third", &["scenario/data-then-close", "contract/nothing-is-lost-before-an-end"]),
     Fact::cases("main/free_active_base", "a loop can go while events are pending", &["contract/a-loop-that-goes-amid-its-results-hangs-up"]),
     Fact::cases("main/simpleread", "readable on data, then on the end", &["scenario/data-then-close", "contract/state-data-is-readable", "contract/state-peer-closed-is-readable"]),
-    Fact::cases("main/simpleread_multiple", "two watches of one socket are both told", &["contract/a-duplicate-is-a-socket-of-its-own"]),
+    Fact::cases("main/simpleread_multiple", "two watches of one socket are both told, or the second is refused", &["contract/a-duplicate-is-a-socket-of-its-own", "contract/a-second-key-for-a-socket-is-refused-or-watched-beside-the-first"]),
     Fact::cases("main/simplewrite", "an idle connection is writable at once", &["contract/state-connected-idle-is-writable"]),
     Fact::cases("main/simpleclose_rw", "the peer's close is told to a reader, and to a writer whose buffer is full, and not before", &["contract/a-writer-without-room-is-told-that-its-peer-has-gone"]),
     Fact::not("main/simpleclose_close, _shutdown", "the close alone can be waited for", "there is no interest in a hang-up alone, which select cannot watch; who wants to hear of it reads"),

@@ -5,7 +5,7 @@ use super::Fact;
 #[rustfmt::skip]
 pub(super) const FACTS: &[Fact] = &[
     Fact::cases("poll_duplex, poll_unidirectional", "under random actions events lie within what was asked, bytes are exact, and each side closes once", &["scenario/walk-1", "scenario/walk-8"]),
-    Fact::cases("poll_multiple_handles", "a second watch of the same thing is refused until the first ends", &["contract/a-key-registered-twice-is-refused-and-nothing-changes"]),
+    Fact::cases("poll_multiple_handles", "a second watch of the same thing is refused until the first ends", &["contract/a-key-registered-twice-is-refused-and-nothing-changes", "contract/a-second-key-for-a-socket-is-refused-or-watched-beside-the-first"]),
     Fact::cases("poll_bad_fdtype", "a directory cannot be watched", &["contract/state-directory-is-always-ready"]),
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Fact::cases("poll_nested_epoll", "an epoll descriptor is watched like any other", &["contract/an-epoll-descriptor-is-watched-like-any-other"]),
