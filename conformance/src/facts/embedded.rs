@@ -32,7 +32,7 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::tests("lwIP, ESP-IDF: windows of four segments, buffers of two", "small windows and segments lose nothing and bring it in order", &[("conformance/tests/sim_weather.rs", "segments_and_latency_show"), ("conformance/tests/sim_weather.rs", "streams_arrive_exact_in_order_and_once")]),
     Fact::tests("NuttX: select takes memory from the heap in each call", "a wait takes none of its own", &[("conformance/tests/allocation.rs", "waits_and_results_take_no_memory")]),
     // What there is not.
-    Fact::tests("ESP-IDF, lwIP: neither pipe nor socketpair", "what rings a bell is the port's: anything that becomes readable", &[("core/tests/loops.rs", "a_wake_ends_the_wait_and_is_no_channels_event"), ("tests/waking.rs", "a_broken_bell_is_an_error_of_one_turn_and_is_let_go")]),
+    Fact::tests("ESP-IDF, lwIP: neither pipe nor socketpair", "what rings a bell is the port's: a pair of UDP sockets, or anything else that becomes readable", &[("tests/bells.rs", "each_wakes_and_stops_a_loop_from_another_thread"), ("core/tests/loops.rs", "a_wake_ends_the_wait_and_is_no_channels_event")]),
     Fact::not("ESP-IDF: esp_vfs_eventfd_register comes before eventfd", "what a port's bell is made of has to be set up", "a port sets up what it makes its bell of; the loop is given the bell"),
     Fact::tests("FreeRTOS+TCP: sockets are pointers", "a socket is whatever the net says: a handle that is no descriptor will do", ON_A_SMALL_STACK),
     Fact::tests("FreeRTOS+TCP: FreeRTOS_SignalSocket interrupts a select", "an interrupted wait is made again for the rest of its time", &[("core/src/backend.rs", "interruptions_and_early_ends_shorten_what_is_left")]),
