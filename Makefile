@@ -15,7 +15,7 @@ DEPTH ?= 4
 DARING ?= 2
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
-FUZZ_TARGETS ?= addresses buffer deadlines rules scenarios turns
+FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
 PACKAGE ?= stheno-core stheno-select stheno-poll stheno-epoll
 
 help: ## list the targets
@@ -46,7 +46,7 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for features in "" alloc; do \
 	  $(CARGO) clippy --package stheno-conformance --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
-	for feature in alloc heapless bitflags log defmt log,defmt; do \
+	for feature in alloc heapless bitflags log embedded-io defmt log,defmt; do \
 	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std poll,signals epoll,credentials; do \

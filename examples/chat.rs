@@ -6,9 +6,8 @@
 use std::io::{Write, stdout};
 use std::net::Ipv4Addr;
 
-use stheno::{
-    AnyBackend, Buffer, Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Os, Outbox, Reason, Result, waker,
-};
+use stheno::chat::{Conversation, Frame};
+use stheno::{AnyBackend, Channel, Dispatcher, ErrorKind, EventLoop, Guest, Os, Reason, Result, waker};
 
 const HELP: &str = "A chat room, to be visited with nc.\n\nUsage: chat [PORT]   (default: 7007; 0 takes a free one)";
 
@@ -17,23 +16,28 @@ enum Room {
     Guest(Box<Member>),
 }
 
-#[derive(Default)]
 struct Member {
     /// Empty until it has been said.
     name: String,
-    heard: Buffer<[u8; 1024]>,
-    told: Outbox<[u8; 16384]>,
+    /// A line is at most 1,024 bytes long, and of what is to be told 16,384 may wait.
+    chat: Conversation<[u8; 1024], [u8; 16384]>,
 }
 
 impl Dispatcher<Os> for Room {
+    fn readable(&self) -> bool {
+        !matches!(self, Self::Guest(member) if !member.chat.readable())
+    }
+
     fn writable(&self) -> bool {
-        matches!(self, Self::Guest(member) if !member.told.is_empty())
+        matches!(self, Self::Guest(member) if member.chat.writable())
     }
 
     fn handle_accepted(&mut self, guest: &mut Guest<Os>, door: &mut Channel<'_, Os, Self>) -> Result<()> {
-        let key = door.adopt(guest, Self::Guest(Box::default()))?;
+        let mut chat = Conversation::new();
+        chat.input.set_terminator(b"\n")?;
+        let key = door.adopt(guest, Self::Guest(Box::new(Member { name: String::new(), chat })))?;
         let (Self::Guest(member), mut io) = door.neighbour(key)? else { return Ok(()) };
-        if member.told.send(&mut io, b"Welcome. What is your name?\n").is_err() {
+        if member.chat.output.send(&mut io, b"Welcome. What is your name?\n").is_err() {
             // Whatever happened to the guest is none of the door's faults.
             io.close();
         }
@@ -42,8 +46,9 @@ impl Dispatcher<Os> for Room {
 
     fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Guest(member) = self else { return Ok(()) };
-        channel.recv_into(&mut member.heard)?;
-        while let Some(line) = member.next_line()? {
+        member.chat.fill_from(channel)?;
+        while let Some((Frame::Found(line), _)) = member.chat.next(channel)? {
+            let line = String::from_utf8_lossy(line).replace(char::is_control, "");
             member.said(&line, channel)?;
         }
         Ok(())
@@ -51,7 +56,7 @@ impl Dispatcher<Os> for Room {
 
     fn handle_write(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Guest(member) = self else { return Ok(()) };
-        member.told.flush(channel)
+        member.chat.flush(channel)
     }
 
     fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
@@ -66,21 +71,11 @@ impl Dispatcher<Os> for Room {
 }
 
 impl Member {
-    /// The next whole line, without its end; an error where it is longer than anyone should speak.
-    fn next_line(&mut self) -> Result<Option<String>> {
-        let end = self.heard.filled().into_iter().flatten().position(|byte| *byte == b'\n');
-        let too_long = Error::user("a line is too long", 0);
-        let Some(end) = end else { return if self.heard.is_full() { Err(too_long) } else { Ok(None) } };
-        let mut line = vec![0; end + 1];
-        self.heard.pop(&mut line);
-        Ok(Some(String::from_utf8_lossy(&line).chars().filter(|spoken| !spoken.is_control()).collect()))
-    }
-
     fn said(&mut self, line: &str, channel: &mut Channel<'_, Os, Room>) -> Result<()> {
         if !self.name.is_empty() {
             tell_others(channel, &format!("{}: {line}\n", self.name));
         } else if !line.trim().is_empty() {
-            self.told.send(channel, b"Whatever you type is heard by all.\n")?;
+            self.chat.output.send(channel, b"Whatever you type is heard by all.\n")?;
             self.name = line.trim().chars().take(32).collect();
             tell_others(channel, &format!("* {} came\n", self.name));
         }
@@ -94,7 +89,7 @@ fn tell_others(channel: &mut Channel<'_, Os, Room>, text: &str) {
     let mut gone = Vec::new();
     channel.for_each_neighbour(|other, io| match other {
         Room::Guest(member) if !member.name.is_empty() => {
-            match member.told.send(io, text.as_bytes()).map_err(|why| why.kind()) {
+            match member.chat.output.send(io, text.as_bytes()).map_err(|why| why.kind()) {
                 // A connection that broke is told to its own channel.
                 Ok(()) | Err(ErrorKind::Disconnected) => {}
                 Err(kind) => {

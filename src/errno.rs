@@ -33,7 +33,11 @@ pub(crate) fn failed(errno: Errno, doing: &'static str) -> Error {
 
 /// The same, where nobody has said yet what was being done.
 pub(crate) fn waiting(errno: Errno) -> Error {
-    let code = errno.raw_os_error();
+    with_number(errno.raw_os_error())
+}
+
+/// The error that has this number, which need not be one that the system knows.
+pub(crate) fn with_number(code: i32) -> Error {
     let kind = find(code).map_or(Other, |known| known.kind);
     Error::new(kind, describe(code)).with_code(code)
 }

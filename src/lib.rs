@@ -27,6 +27,8 @@ mod errno;
 mod limit;
 mod os;
 mod probe;
+#[cfg(feature = "std")]
+mod reader;
 #[cfg(feature = "signals")]
 pub mod signals;
 mod socket;
@@ -47,6 +49,8 @@ pub use credentials::Credentials;
 pub use errno::errno_name;
 pub use limit::raise_descriptor_limit;
 pub use os::Os;
+#[cfg(feature = "std")]
+pub use reader::Reader;
 pub use socket::Socket;
 
 /// The select backend, for memory of any kind.

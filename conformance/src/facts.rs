@@ -1,15 +1,16 @@
 //! What other suites assert and what the system calls really do, fact by fact, and where each is shown here.
 //!
-//! The lists: what CPython's own tests of asyncore assert and what they leave out, what libevent's suite asserts, what
-//! libuv's does, the pitfalls of select, poll and epoll that their users met, and what embedded systems make of them. Each
-//! fact is shown by cases of this suite, by a test elsewhere in the project, or stands here with the reason why it does not
-//! apply. A test of this crate fails where a case or a test that is named here is not there, and where a method of CPython's
-//! has neither a case of its name nor a reason.
+//! The lists: what CPython's own tests of asyncore and asynchat assert, what they leave out and what asynchat gets wrong,
+//! what libevent's suite asserts, what libuv's does, the pitfalls of select, poll and epoll that their users met, and what
+//! embedded systems make of them. Each fact is shown by cases of this suite, by a test elsewhere in the project, or stands
+//! here with the reason why it does not apply. A test of this crate fails where a case or a test that is named here is not
+//! there, and where a method of CPython's has neither a case of its name nor a reason.
 //!
 //! `stheno-conformance --facts` prints them.
 
 use std::fmt;
 
+mod asynchat;
 mod cpython;
 mod embedded;
 mod libevent;
@@ -68,5 +69,6 @@ impl fmt::Display for Fact {
 
 /// Every fact, list by list.
 pub fn all() -> impl Iterator<Item = &'static Fact> {
-    [cpython::FACTS, libevent::FACTS, libuv::FACTS, pitfalls::FACTS, embedded::FACTS].into_iter().flatten()
+    let lists = [cpython::FACTS, asynchat::FACTS, libevent::FACTS, libuv::FACTS, pitfalls::FACTS, embedded::FACTS];
+    lists.into_iter().flatten()
 }

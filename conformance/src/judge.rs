@@ -56,6 +56,11 @@ macro_rules! suite {
             }
 
             #[test]
+            fn chat() {
+                $crate::assert_conforms(&backing(), $crate::Part::Chat);
+            }
+
+            #[test]
             fn contract() {
                 $crate::assert_conforms(&backing(), $crate::Part::Contract);
             }

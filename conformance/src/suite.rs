@@ -182,28 +182,32 @@ pub enum Part {
     Walks,
     /// The contract cases that ask what the net promises.
     Net,
+    /// The contract cases that ask what conversations and outboxes promise.
+    Chat,
     /// The other contract cases: of the backend and of the loop.
     Contract,
 }
 
 impl Part {
     /// Every part.
-    pub const ALL: [Self; 4] = [Self::Scenarios, Self::Walks, Self::Net, Self::Contract];
+    pub const ALL: [Self; 5] = [Self::Scenarios, Self::Walks, Self::Net, Self::Chat, Self::Contract];
 
     fn tells(self, story: &Scenario) -> bool {
         match self {
             Self::Scenarios => !story.name.starts_with(WALK),
             Self::Walks => story.name.starts_with(WALK),
-            Self::Net | Self::Contract => false,
+            Self::Net | Self::Chat | Self::Contract => false,
         }
     }
 
     fn asks(self, case: &Case) -> bool {
         let of_the_net = case.clauses.split_whitespace().any(|clause| clause.starts_with('N'));
+        let of_chat = ["chat-", "outbox-"].iter().any(|subject| case.name.starts_with(subject));
         match self {
             Self::Scenarios | Self::Walks => false,
             Self::Net => of_the_net,
-            Self::Contract => !of_the_net,
+            Self::Chat => of_chat,
+            Self::Contract => !of_the_net && !of_chat,
         }
     }
 }

@@ -128,6 +128,54 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
         n
     }
 
+    /// What waits, as one slice: where it wraps around the end of the memory, the memory is turned until it does not.
+    ///
+    /// Costs nothing where it does not wrap, and O(capacity) where it does. After that what waits begins at the start of the
+    /// memory, so that who asks for no more than the front part each time pays for it at most once in a round of the ring.
+    pub fn make_contiguous(&mut self) -> &mut [u8] {
+        let (start, len) = (self.start, self.len);
+        let memory = self.memory.as_mut();
+        let start = if start + len > memory.len() {
+            memory.rotate_left(start);
+            0
+        } else {
+            start
+        };
+        self.start = start;
+        memory.get_mut(start..start + len).unwrap_or_default()
+    }
+
+    /// Free memory that ends where what waits begins; see [`commit_before`](Self::commit_before).
+    pub(crate) fn free_before(&mut self) -> &mut [u8] {
+        let (start, end) = (self.start, self.start + self.len);
+        let memory = self.memory.as_mut();
+        let capacity = memory.len();
+        match end.checked_sub(capacity) {
+            // What waits wraps around, or touches the end: free is what lies between its end and its beginning.
+            Some(wrapped) => memory.get_mut(wrapped..start),
+            None if start > 0 => memory.get_mut(..start),
+            None => memory.get_mut(end..),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Says that the first `n` bytes of [`free_before`](Self::free_before) are to stand in front of what waits. They are
+    /// moved to where that begins, unless they fill all of it.
+    pub(crate) fn commit_before(&mut self, n: usize) {
+        let free = self.free_before();
+        let room = free.len();
+        let n = n.min(room);
+        free.copy_within(..n, room - n);
+        if self.start == 0 {
+            self.start = self.capacity();
+        }
+        self.start -= n;
+        self.len += n;
+        if n == 0 && self.start == self.capacity() {
+            self.start = 0;
+        }
+    }
+
     /// Copies out as much as fits into `into`, takes it off the front, and says how much that was.
     pub fn pop(&mut self, into: &mut [u8]) -> usize {
         let mut n = 0;
@@ -221,6 +269,40 @@ mod tests {
         buffer.consume(9);
         assert!(buffer.is_empty());
         assert_eq!(buffer.free()[0].len(), 4, "an empty buffer is whole again");
+    }
+
+    #[test]
+    fn is_one_slice_at_every_position_once_asked_to_be() {
+        for start in 0..5 {
+            for len in 0..=5 {
+                let mut buffer = Buffer { memory: *b"01234", start, len };
+                let before = content(&buffer);
+                assert_eq!(buffer.make_contiguous(), before, "start {start}, len {len}");
+                assert_eq!(buffer.filled(), [&before[..], &[]]);
+                let moved = start + len > 5;
+                assert_eq!(buffer.start, if moved { 0 } else { start }, "moved only where it wrapped");
+            }
+        }
+        assert!(Buffer::<[u8; 0]>::default().make_contiguous().is_empty());
+    }
+
+    #[test]
+    fn takes_bytes_in_front_at_every_position() {
+        for start in 0..5 {
+            for len in 0..=5 {
+                let mut buffer = Buffer { memory: *b"01234", start, len };
+                let before = content(&buffer);
+                let most = buffer.free_before().len();
+                assert_eq!(most == 0, len == 5, "start {start}, len {len}: free is reachable in front");
+                for n in 0..=most {
+                    let mut buffer = buffer.clone();
+                    buffer.free_before()[..n].copy_from_slice(&b"abcde"[..n]);
+                    buffer.commit_before(n);
+                    assert_eq!(content(&buffer), [&b"abcde"[..n], &before].concat(), "start {start}, len {len}, n {n}");
+                    assert!(buffer.start < 5);
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod buffer;
 pub mod deadlines;
+pub mod framing;
 #[path = "../../core/tests/memory/mod.rs"]
 #[allow(missing_docs)]
 mod memory;
@@ -18,10 +19,11 @@ pub mod turns;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("addresses", addresses::run),
     ("buffer", buffer::run),
     ("deadlines", deadlines::run),
+    ("framing", framing::run),
     ("rules", rules::run),
     ("scenarios", scenarios::run),
     ("turns", turns::run),

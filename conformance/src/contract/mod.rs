@@ -9,6 +9,7 @@ use crate::ground::{Ground, Need};
 use crate::matrix::Cell;
 use crate::run::Settings;
 
+mod chat;
 mod clauses;
 mod cpython;
 mod divergences;
@@ -102,6 +103,7 @@ pub fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         living::cases::<G, B>(),
         net::cases::<G, B>(),
         cpython::cases::<G, B>(),
+        chat::cases::<G, B>(),
     ]
     .concat()
 }

@@ -1,4 +1,5 @@
-//! Whole sessions of an echo server, a chat room and a proxy on the simulated network, in which every call fails in turn.
+//! Whole sessions of an echo server, a chat room, a conversation in lines and a proxy on the simulated network, in which
+//! every call fails in turn.
 //!
 //! Each session is played once without a fault, which says what calls it makes; then once for every call and every outcome
 //! that there is for it ([`Call::outcomes`]); and then with pairs of faults at random, for `FAULT_SECONDS` (half a second
@@ -8,6 +9,7 @@
 mod chat;
 mod echo;
 mod life;
+mod line;
 mod proxy;
 mod session;
 mod verdict;
@@ -28,6 +30,11 @@ fn every_call_of_an_echo_server_fails() {
 #[test]
 fn every_call_of_a_chat_room_fails() {
     every_call_fails("chat", chat::session);
+}
+
+#[test]
+fn every_call_of_a_conversation_fails() {
+    every_call_fails("line", line::session);
 }
 
 #[test]

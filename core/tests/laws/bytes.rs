@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stheno_core::storage::Array;
-use stheno_core::{Buffer, Dispatcher, ErrorKind, EventLoop, Outbox, Slot};
+use stheno_core::{Buffer, Dispatcher, ErrorKind, EventLoop, Outbox, Produced, Producer, Result, Slot};
 
 use crate::cases;
 use crate::memory::{Memory, Watch, pair};
@@ -137,6 +137,83 @@ proptest! {
             outbox.flush(&mut io).unwrap();
             prop_assert!(outbox.len() < before, "there was room, and nothing was sent");
         }
+        prop_assert_eq!(heard, accepted);
+    }
+}
+
+/// Gives its pieces one by one, none where one is empty, and no more than there is room for.
+struct Pieces(VecDeque<Vec<u8>>);
+
+impl Producer for Pieces {
+    fn more(&mut self, into: &mut [u8]) -> Result<Produced> {
+        let Some(mut piece) = self.0.pop_front() else { return Ok(Produced::Done) };
+        let rest = piece.split_off(piece.len().min(into.len()));
+        into[..piece.len()].copy_from_slice(&piece);
+        if !rest.is_empty() {
+            self.0.push_front(rest);
+        }
+        Ok(if piece.is_empty() { Produced::NothingYet } else { Produced::Data(piece.len()) })
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Said {
+    Bytes(Vec<u8>),
+    Pieces(Vec<Vec<u8>>),
+    Flush,
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    /// Whatever is pushed, and whatever producers give between it, arrives in this order, through memory of any size.
+    #[test]
+    fn bytes_and_producers_keep_their_order(
+        (capacity, network, gulp) in (1..40_usize, 1..30_usize, 1..30_usize),
+        said in vec(prop_oneof![
+            vec(any::<u8>(), 0..20).prop_map(Said::Bytes),
+            vec(vec(any::<u8>(), 0..12), 0..8).prop_map(Said::Pieces),
+            Just(Said::Flush),
+        ], 0..30)
+    ) {
+        let (mut net, watch) = pair();
+        (net.capacity, net.gulp) = (network, gulp);
+        let (socket, far) = net.connection();
+        let mut events = EventLoop::<_, _, Watch, Array<Slot<Quiet, Memory>, 1>>::with_parts(net, watch, Array::default());
+        let key = events.add(socket, Quiet).unwrap();
+        let mut outbox = Outbox::<_, Pieces, 3>::with_producers(vec![0; capacity]);
+        let (mut accepted, mut heard) = (Vec::new(), Vec::new());
+        for said in said {
+            match said {
+                Said::Bytes(bytes) => {
+                    let fits = bytes.len() <= outbox.room();
+                    prop_assert_eq!(outbox.push(&bytes).is_ok(), fits);
+                    if fits {
+                        accepted.extend(bytes);
+                    }
+                }
+                Said::Pieces(pieces) => {
+                    if outbox.push_with_producer(Pieces(pieces.clone().into())).is_ok() {
+                        accepted.extend(pieces.concat());
+                    }
+                }
+                Said::Flush => {
+                    outbox.flush(&mut events.channel(key).unwrap().1).unwrap();
+                    heard.extend(events.net_mut().hear(far));
+                }
+            }
+            prop_assert!(outbox.len() <= capacity);
+            prop_assert!(accepted.starts_with(&heard));
+        }
+        // Each flush sends a byte, or asks a producer that had nothing.
+        for _ in 0..2_000 {
+            if outbox.is_empty() {
+                break;
+            }
+            outbox.flush(&mut events.channel(key).unwrap().1).unwrap();
+            heard.extend(events.net_mut().hear(far));
+        }
+        prop_assert!(outbox.is_empty() && !outbox.writable());
         prop_assert_eq!(heard, accepted);
     }
 }

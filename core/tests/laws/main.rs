@@ -7,6 +7,7 @@
 mod memory;
 
 mod bytes;
+mod frames;
 mod rules;
 mod sets;
 mod storage;

@@ -314,6 +314,15 @@ impl Memory {
         }
     }
 
+    /// Says as much as the network takes, and how much that was.
+    pub fn try_say(&mut self, far: Far, bytes: &[u8]) -> usize {
+        let peer = self.stream(far.0).expect("hung up").peer;
+        let held = peer.and_then(|uid| self.stream(uid)).map_or(0, |near| near.inbox.len());
+        let taken = bytes.len().min(self.capacity.saturating_sub(held));
+        self.say(far, &bytes[..taken]);
+        taken
+    }
+
     pub fn urge(&mut self, far: Far, byte: u8) {
         let peer = self.stream(far.0).expect("hung up").peer;
         if let Some(near) = peer.and_then(|uid| self.stream(uid)) {
@@ -332,6 +341,12 @@ impl Memory {
     /// What the far end has received since the last time.
     pub fn hear(&mut self, far: Far) -> Vec<u8> {
         self.stream(far.0).map(|end| end.inbox.drain(..).collect()).unwrap_or_default()
+    }
+
+    /// A part of it.
+    pub fn hear_some(&mut self, far: Far, most: usize) -> Vec<u8> {
+        let drained = |end: &mut Stream| end.inbox.drain(..most.min(end.inbox.len())).collect();
+        self.stream(far.0).map(drained).unwrap_or_default()
     }
 
     /// Whether the far end was told that nothing more comes.
