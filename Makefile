@@ -21,8 +21,8 @@ PACKAGE ?= stheno-core stheno-select stheno-poll stheno-epoll
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start the chat server (PORT=7007)
-	$(CARGO) run --example chat -- $(PORT)
+run: ## serve a site that shows the loop at work, live (PORT=7007)
+	$(CARGO) run --example http_server -- --port $(PORT)
 
 test: fmt clippy doc no-std unit corpus conformance ## everything that must hold before a change lands
 
