@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load strace deadlines observers inject fuzz miri mutants
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip strace deadlines observers inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -13,6 +13,7 @@ JOBS ?=
 PORT ?= 7007
 DEPTH ?= 4
 DARING ?= 2
+DRIP ?= 10
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
@@ -76,6 +77,9 @@ faults: ## every call of three sessions fails in turn, then pairs at random (SEC
 load: ## ten thousand clients at once, on every backend, every byte checked
 	$(CARGO) build --release --example echo
 	$(CARGO) test --release --test load -- --nocapture
+
+drip: ## a thousand clients that send a byte a second, cut off after DRIP=10 seconds, and others meanwhile
+	DRIP=$(DRIP) $(CARGO) test --test http_server drip -- --nocapture
 
 strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 	$(CARGO) build --release --example echo
