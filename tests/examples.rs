@@ -9,32 +9,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use programs::{Program, path_of, until};
+use programs::{BACKENDS, PATIENCE, Program, dial, has, path_of, pattern, run, until};
 use rustix::process::Signal;
-
-const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
-
-fn dial(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(PATIENCE).unwrap();
-    stream.set_write_timeout(PATIENCE).unwrap();
-    stream
-}
-
-/// Bytes that repeat nowhere soon.
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
-}
-
-fn has(program: &str) -> bool {
-    let found =
-        Command::new(program).arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if found.is_err() {
-        println!("skipped: {program} is not installed");
-    }
-    found.is_ok()
-}
 
 #[test]
 fn echo_gives_back_a_mebibyte_to_each_of_eight_clients_on_every_backend() {
@@ -157,10 +133,6 @@ fn what_is_asked_wrongly_is_answered_clearly() {
         assert!(out.status.success(), "{example} --help");
         assert!(String::from_utf8(out.stdout).unwrap().contains("Usage: "), "{example} --help");
     }
-}
-
-fn run(command: &mut Command) -> Output {
-    command.stdin(Stdio::null()).output().unwrap()
 }
 
 /// Which thread serves whom is the system's business: every client is served, whatever it is.

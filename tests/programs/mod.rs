@@ -2,10 +2,13 @@
 #![allow(dead_code)] // each test uses a part of it
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
+
+pub const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
+pub const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 
 /// A program that runs, and is killed with its guard.
 pub struct Program {
@@ -15,6 +18,35 @@ pub struct Program {
     pub address: SocketAddr,
 }
 
+/// Whether a client is installed; that it is not is said.
+pub fn has(client: &str) -> bool {
+    let found =
+        Command::new(client).arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_err() {
+        println!("skipped: {client} is not installed");
+    }
+    found.is_ok()
+}
+
+/// A connection that waits for nothing longer than [`PATIENCE`].
+#[track_caller]
+pub fn dial(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(PATIENCE).expect("not zero");
+    stream.set_write_timeout(PATIENCE).expect("not zero");
+    stream
+}
+
+/// Bytes that repeat nowhere soon.
+pub fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+}
+
+/// Runs a command to its end, without an input.
+pub fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().expect("the program starts")
+}
+
 /// The path of an example, built with the profile that the test itself was built with.
 pub fn path_of(example: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a running test has a path");
@@ -22,6 +54,11 @@ pub fn path_of(example: &str) -> PathBuf {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
     build.args(["--example", example]).args(profile.ends_with("release").then_some("--release"));
+    // What cargo says to a test of its package would have dependencies built anew whose build scripts look at it.
+    let said = |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
+        build.env_remove(name);
+    }
     assert!(build.status().expect("cargo runs").success(), "{example} does not build");
     profile.join("examples").join(example)
 }
@@ -77,6 +114,16 @@ impl Program {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("its output is text");
         (status, rest)
+    }
+
+    /// The same, and gives what it said on its standard error, which must have been asked for.
+    #[track_caller]
+    pub fn end_with_errors(mut self, signal: rustix::process::Signal) -> (ExitStatus, String) {
+        let mut stderr = self.child.stderr.take().expect("it was asked for");
+        let (status, _) = self.end(signal);
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).expect("its errors are text");
+        (status, said)
     }
 
     #[track_caller]
