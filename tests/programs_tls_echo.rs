@@ -145,7 +145,8 @@ fn s_client_may_ask_for_new_keys_in_between() {
     let s_client = format!("exec openssl s_client -tls1_3 -connect {} 2>&1", server.address);
     let mut client = Client::start(Command::new("sh").args(["-c", &s_client]));
     // `K` has both sides change their keys, and is answered so; what else it prints is passed over.
-    for (line, answer) in [("before", "before"), ("K", "KEYUPDATE"), ("after", "after"), ("K", "KEYUPDATE"), ("x", "x")] {
+    for (line, answer) in [("before", "before"), ("K", "KEYUPDATE"), ("after", "after"), ("K", "KEYUPDATE"), ("x", "x")]
+    {
         client.says(line);
         assert!(client.hears.by_ref().lines().any(|heard| heard.unwrap() == answer), "{line} has no answer");
     }

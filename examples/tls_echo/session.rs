@@ -32,7 +32,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(config: &Arc<ServerConfig>, peer: Address, patience: Duration) -> std::result::Result<Self, rustls::Error> {
+    pub fn new(
+        config: &Arc<ServerConfig>,
+        peer: Address,
+        patience: Duration,
+    ) -> std::result::Result<Self, rustls::Error> {
         let tls = ServerConnection::new(config.clone())?;
         Ok(Self { tls, peer, patience, stalled: false, closed: false, over: false })
     }
