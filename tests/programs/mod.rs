@@ -118,9 +118,16 @@ impl Program {
 
     /// The same, and gives what it said on its standard error, which must have been asked for.
     #[track_caller]
-    pub fn end_with_errors(mut self, signal: rustix::process::Signal) -> (ExitStatus, String) {
+    pub fn end_with_errors(self, signal: rustix::process::Signal) -> (ExitStatus, String) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("it runs");
+        self.ends_with_errors()
+    }
+
+    /// Waits for the end, which comes by itself, and gives what it said on its standard error.
+    #[track_caller]
+    pub fn ends_with_errors(mut self) -> (ExitStatus, String) {
         let mut stderr = self.child.stderr.take().expect("it was asked for");
-        let (status, _) = self.end(signal);
+        let status = self.wait();
         let mut said = String::new();
         stderr.read_to_string(&mut said).expect("its errors are text");
         (status, said)
