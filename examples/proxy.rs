@@ -1,91 +1,111 @@
 //! Listens, dials out for each caller, and joins the two.
 //!
-//! Each side has one buffer for what the other sent. While it is full the other side is not read, so that the proxy holds
-//! no more than its two buffers, however slow one of the two is. When one side has ended, the other ends too, once it has
-//! what was sent to it: a caller that shuts only its sending half gets no answer.
+//! Each side has one buffer for what the other sent. While it is nearly full the other side is not read, so that the proxy
+//! holds no more than its two buffers, however slow one of the two is. When one side has finished sending, so has the proxy
+//! towards the other, which may still answer; when one has gone, or broke, the other is given what was sent to it, and then
+//! the end.
 
 use std::io::{Write, stdout};
+use std::time::Duration;
 
 use stheno::{
-    Address, AnyBackend, Channel, Dispatcher, Error, EventLoop, Guest, Key, Os, Outbox, Reason, Result, waker,
+    Address, AnyBackend, Channel, Dispatcher, Eof, Error, EventLoop, Guest, Io, Key, Os, Outbox, Reason, Result, waker,
 };
 
 const HELP: &str = "Joins each caller with a connection of its own to a target.
 
 Usage: proxy LISTEN TARGET   (each as 127.0.0.1:8080, [::1]:8080 or unix:/path)";
 
+/// How long an attempt to connect may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nothing may go to a side that has finished sending, or whose other side has gone. It cannot be told from one that
+/// has gone itself; and of one that reads slowly is heard only now and then.
+const SILENCE: Duration = Duration::from_secs(600);
+
 enum Proxy {
     Door { target: Address },
     Side(Box<Side>),
 }
 
+#[derive(Default)]
 struct Side {
-    /// The other side, once there is one.
+    /// The other side, for as long as there is one.
     other: Option<Key>,
     /// What the other side sent and this one has not taken yet.
-    waiting: Outbox<[u8; 16384]>,
-    /// The other side has no room for more.
-    paused: bool,
-    /// The other side has ended: what waits is still sent, then this one ends too.
-    last_words: bool,
+    out: Outbox<[u8; 16384]>,
 }
 
 impl Dispatcher<Os> for Proxy {
-    fn readable(&self) -> bool {
-        !matches!(self, Self::Side(side) if side.paused || side.last_words)
-    }
-
     fn writable(&self) -> bool {
-        matches!(self, Self::Side(side) if !side.waiting.is_empty() || side.last_words)
+        matches!(self, Self::Side(side) if side.out.writable())
     }
 
     fn handle_accepted(&mut self, guest: &mut Guest<Os>, door: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Door { target } = self else { return Ok(()) };
-        let caller = door.adopt(guest, Side::open(None))?;
-        let dialled = door.connect_to(&*target, Side::open(Some(caller)));
-        let (Self::Side(side), mut io) = door.neighbour(caller)? else { return Ok(()) };
-        match dialled {
-            Ok(key) => side.other = Some(key),
-            Err(_) => io.close(),
+        let caller = door.adopt(guest, Self::Side(Box::default()))?;
+        let side = Side { other: Some(caller), ..Side::default() };
+        let dialled = door.connect_to(&*target, Self::Side(Box::new(side)));
+        if let Ok(key) = dialled {
+            door.neighbour(key)?.1.set_timeout(PATIENCE);
+        }
+        match (door.neighbour(caller)?, dialled) {
+            ((Self::Side(side), _), Ok(key)) => side.other = Some(key),
+            ((_, mut io), _) => io.close(),
         }
         dialled.map(drop)
     }
 
-    fn handle_connect(&mut self, _: &mut Channel<'_, Os, Self>) -> Result<()> {
+    fn handle_connect(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        channel.clear_timeout();
+        let Self::Side(side) = self else { return Ok(()) };
+        side.watch(channel);
         Ok(())
     }
 
     /// From this side's socket straight into the other side's buffer, and on at once if there is room.
     fn handle_read(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Side(side) = self else { return Ok(()) };
-        let Some(key) = side.other else { return Ok(()) };
-        if let (io, Self::Side(other)) = channel.with_neighbour(key)? {
-            other.waiting.fill_from(io)?;
-        }
-        if let (Self::Side(other), mut io) = channel.neighbour(key)? {
-            // That the other side broke is told to the other side.
-            let _ = other.waiting.flush(&mut io);
-            side.paused = other.waiting.room() == 0;
+        let Some(other) = side.other else {
+            // There is nobody to send it to; only its end is awaited.
+            return channel.recv(&mut [0; 4096]).map(drop);
+        };
+        Outbox::relay(channel, other, Self::out)?;
+        if let (Self::Side(other), mut io) = channel.neighbour(other)? {
+            other.watch(&mut io);
         }
         Ok(())
+    }
+
+    fn handle_eof(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<Eof> {
+        let Self::Side(side) = self else { return Ok(Eof::Close) };
+        if let Some(other) = side.other
+            && let (Self::Side(other), mut io) = channel.neighbour(other)?
+        {
+            // If it broke, that is told to the other side itself.
+            let _ = other.out.shutdown_when_done(&mut io);
+        }
+        side.watch(channel);
+        Ok(Eof::KeepSending)
     }
 
     fn handle_write(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
         let Self::Side(side) = self else { return Ok(()) };
-        side.waiting.flush(channel)?;
-        if side.waiting.is_empty() && side.last_words {
-            channel.close();
-        } else if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
-            other.paused = side.waiting.room() == 0;
+        side.out.flush(channel)?;
+        side.watch(channel);
+        Ok(())
+    }
+
+    fn handle_timeout(&mut self, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
+        if channel.connecting() {
+            return Err(Error::user("the target does not answer", 0));
         }
+        self.leave(channel);
+        channel.close();
         Ok(())
     }
 
     fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, Os, Self>) -> Result<()> {
-        let Self::Side(side) = self else { return Ok(()) };
-        if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
-            other.last_words = true;
-        }
+        self.leave(channel);
         Ok(())
     }
 
@@ -96,9 +116,31 @@ impl Dispatcher<Os> for Proxy {
     }
 }
 
+impl Proxy {
+    fn out(&mut self) -> Option<&mut Outbox<[u8; 16384]>> {
+        if let Self::Side(side) = self { Some(&mut side.out) } else { None }
+    }
+
+    /// This side is over: the other one is given the rest, and the end behind it.
+    fn leave(&mut self, channel: &mut Channel<'_, Os, Self>) {
+        let Self::Side(side) = self else { return };
+        side.out.unlink(channel);
+        if let Some(Ok((Self::Side(other), mut io))) = side.other.take().map(|other| channel.neighbour(other)) {
+            other.other = None;
+            // Not a close: what still comes from there would be thrown away with it, and with that, on many systems, what
+            // was sent last. If the sending half is broken, reading finds that out.
+            let _ = other.out.shutdown_when_done(&mut io);
+            other.watch(&mut io);
+        }
+    }
+}
+
 impl Side {
-    fn open(other: Option<Key>) -> Proxy {
-        Proxy::Side(Box::new(Self { other, waiting: Outbox::new(), paused: false, last_words: false }))
+    /// Sets a deadline, now that something went this way or may go no more.
+    fn watch(&self, io: &mut Io<'_, Os>) {
+        if io.connected() && (self.other.is_none() || !io.state().can_read()) {
+            io.set_timeout(SILENCE);
+        }
     }
 }
 

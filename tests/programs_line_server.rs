@@ -22,7 +22,7 @@ fn server(backend: &str, args: &[&str]) -> Program {
 fn nc(server: &Program, says: &[u8]) -> String {
     let port = server.address.port().to_string();
     let mut nc = Command::new("nc");
-    nc.args(["-N", "127.0.0.1", &port]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    nc.args(["-N", "-w", "10", "127.0.0.1", &port]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut nc = nc.spawn().unwrap();
     let (mut stdin, says) = (nc.stdin.take().unwrap(), says.to_vec());
     let saying = thread::spawn(move || drop(stdin.write_all(&says)));

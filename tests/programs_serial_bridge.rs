@@ -168,8 +168,12 @@ fn nc_sends_a_command_and_hears_the_answer() {
     let bridge = line.bridge("", &[]);
     let (host, port) = ("127.0.0.1", bridge.address.port().to_string());
     // `-N` shuts the sending half behind the command.
-    let mut nc =
-        Command::new("nc").args(["-N", host, &port]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut nc = Command::new("nc")
+        .args(["-N", "-w", "10", host, &port])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     nc.stdin.take().unwrap().write_all(b"ATI\r").unwrap();
     assert_eq!(line.hears(4), b"ATI\r");
     line.says(b"MODEM 1\r\n");
