@@ -4,6 +4,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// What a [`Producer`] had to give.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Produced {
     /// So many bytes, no more than there was room for. None at all is the same as [`NothingYet`](Self::NothingYet).
     Data(usize),

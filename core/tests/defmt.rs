@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actor::{Log, events};
 use defmt::export::fetch_bytes;
+use stheno_core::chat::{Frame, Terminator};
 use stheno_core::imply::steps;
 use stheno_core::trace::{Event, Observer, Seen, Trace};
 use stheno_core::{Counters, Error, ErrorKind, Instant, Interest, Key, Readiness, Reason, Received, State};
@@ -83,6 +84,12 @@ fn numbers_are_sent_as_they_are() {
     let mut counters = Counters::default();
     (counters.received, counters.sent) = (5, 0x0102_0304);
     assert!(holds(&sent(counters), &[&[5, 0, 0, 0, 0, 0, 0, 0], &time[..]].concat()));
+}
+
+#[test]
+fn frames_are_sent_with_their_bytes() {
+    assert!(holds(&sent(Frame::Found(b"hello")), b"hello"));
+    assert!(holds(&sent(Terminator::Bytes(b"!end!")), b"!end!"));
 }
 
 /// A page sends what it prints, but for the numbers.

@@ -8,6 +8,7 @@ use crate::{Buffer, Error, ErrorKind, Io, Net, Received, Result};
 ///
 /// A frame that fits into the buffer comes whole, as [`Found`](Self::Found). Of a longer one the pieces come first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Frame<'a> {
     /// A piece of a frame whose end is still to come: never empty. Behind the end of the stream it is what there is of a
     /// frame that never ends.

@@ -15,6 +15,7 @@ use crate::{Error, ErrorKind, Result};
 /// assert_eq!(Terminator::from(Prefix::U16Be), Terminator::Prefixed(Prefix::U16Be));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Terminator<'a> {
     /// Nowhere: everything is collected as it comes, and nothing is ever found.
     #[default]
@@ -59,6 +60,7 @@ impl From<Prefix> for Terminator<'_> {
 
 /// How the length of a frame is written before it; it counts the bytes that follow it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Prefix {
     /// One byte.
     U8,

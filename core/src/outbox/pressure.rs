@@ -5,6 +5,7 @@ use crate::{Error, ErrorKind, Key, Result};
 
 /// A mark on an outbox that was crossed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Watermark {
     /// Upwards: as much waits as should, and whoever makes more should stop.
     #[doc(alias = "pause_writing")]
