@@ -4,7 +4,7 @@
 //! name that leads upwards, so there is nothing to escape by, whatever changes in the folders meanwhile.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use stheno::{Error, Produced, Producer, Result};
+use stheno::{Error, Produced, Producer, Reader, Result};
 
 /// The folder whose files are served.
 pub struct Root(OwnedFd);
@@ -137,14 +137,14 @@ fn media_type(name: &[u8]) -> &'static str {
 
 /// What is left to be sent of a file: a producer, which an outbox asks for more when it has room.
 pub struct Part {
-    file: File,
+    file: Reader<File>,
     left: u64,
 }
 
 impl Part {
     /// The next so many bytes of the file, from where it stands.
     pub const fn of(file: File, length: u64) -> Self {
-        Self { file, left: length }
+        Self { file: Reader::new(file), left: length }
     }
 
     pub const fn is_done(&self) -> bool {
@@ -158,17 +158,14 @@ impl Producer for Part {
         if most == 0 {
             return Ok(Produced::Done);
         }
-        loop {
-            match self.file.read(&mut into[..most]) {
-                // The length that was promised cannot be kept any more, which only a close can say.
-                Ok(0) => return Err(Error::user("a file became shorter while it was sent", 0)),
-                Ok(n) => {
-                    self.left -= n as u64;
-                    return Ok(Produced::Data(n));
-                }
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                Err(why) => return Err(Error::user("a file cannot be read", why.raw_os_error().unwrap_or(0))),
+        match self.file.more(&mut into[..most])? {
+            // The length that was promised cannot be kept any more, which only a close can say.
+            Produced::Done => Err(Error::user("a file became shorter while it was sent", 0)),
+            Produced::Data(n) => {
+                self.left -= n as u64;
+                Ok(Produced::Data(n))
             }
+            Produced::NothingYet => Ok(Produced::NothingYet),
         }
     }
 }
