@@ -2,12 +2,13 @@
 
 use stheno_conformance::faults::Fault;
 use stheno_conformance::sim::Address;
-use stheno_core::{Channel, Dispatcher, Error, Guest, Key, Net, Outbox, Reason, Result};
+use stheno_core::{Channel, Dispatcher, Eof, Error, Guest, Key, Net, Outbox, Reason, Result};
 
 use crate::life::{Book, Page, Whose};
-use crate::session::{Client, Events, Played, World, end, events, play};
+use crate::session::{Client, Events, Played, World, end, events, play, rest};
 use crate::verdict::{Fate, Manners};
 
+/// The example `proxy`, without its deadlines.
 enum Proxy {
     Door { target: Address, page: Page },
     Side(Box<Side>),
@@ -16,14 +17,12 @@ enum Proxy {
 struct Side {
     page: Page,
     other: Option<Key>,
-    waiting: Outbox<[u8; 128]>,
-    paused: bool,
-    last_words: bool,
+    out: Outbox<[u8; 128]>,
 }
 
 impl Side {
     fn open(page: Page, other: Option<Key>) -> Proxy {
-        Proxy::Side(Box::new(Self { page, other, waiting: Outbox::new(), paused: false, last_words: false }))
+        Proxy::Side(Box::new(Self { page, other, out: Outbox::new() }))
     }
 }
 
@@ -34,14 +33,15 @@ impl Proxy {
             Self::Side(side) => &side.page,
         }
     }
+
+    fn out(&mut self) -> Option<&mut Outbox<[u8; 128]>> {
+        if let Self::Side(side) = self { Some(&mut side.out) } else { None }
+    }
 }
 
 impl Dispatcher<World> for Proxy {
-    fn readable(&self) -> bool {
-        !matches!(self, Self::Side(side) if side.paused || side.last_words)
-    }
     fn writable(&self) -> bool {
-        matches!(self, Self::Side(side) if !side.waiting.is_empty() || side.last_words)
+        matches!(self, Self::Side(side) if side.out.writable())
     }
     fn handle_accepted(&mut self, guest: &mut Guest<World>, door: &mut Channel<'_, World, Self>) -> Result<()> {
         let Self::Door { target, page } = self else { return Ok(()) };
@@ -67,34 +67,34 @@ impl Dispatcher<World> for Proxy {
     fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.page().is_told("read");
         let Self::Side(side) = self else { return Ok(()) };
-        let Some(key) = side.other else { return Ok(()) };
-        if let (io, Self::Side(other)) = channel.with_neighbour(key)? {
-            other.waiting.fill_from(io)?;
+        match side.other {
+            Some(other) => Outbox::relay(channel, other, Self::out).map(drop),
+            None => channel.recv(&mut [0; 128]).map(drop),
         }
-        if let (Self::Side(other), mut io) = channel.neighbour(key)? {
-            // That the connection broke is told to the other side; anything else may be over when it can write.
-            let _ = other.waiting.flush(&mut io);
-            side.paused = other.waiting.room() == 0;
+    }
+    fn handle_eof(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<Eof> {
+        self.page().is_told("the end of the stream");
+        let Self::Side(side) = self else { return Ok(Eof::Close) };
+        if let Some(other) = side.other
+            && let (Self::Side(other), mut io) = channel.neighbour(other)?
+        {
+            // If it broke, that is told to the other side itself.
+            let _ = other.out.shutdown_when_done(&mut io);
         }
-        Ok(())
+        Ok(Eof::KeepSending)
     }
     fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.page().is_told("write");
         let Self::Side(side) = self else { return Ok(()) };
-        side.waiting.flush(channel)?;
-        if side.waiting.is_empty() && side.last_words {
-            side.page.is_left();
-            channel.close();
-        } else if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
-            other.paused = side.waiting.room() == 0;
-        }
-        Ok(())
+        side.out.flush(channel)
     }
     fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.page().is_told_its_end();
         let Self::Side(side) = self else { return Ok(()) };
-        if let Some(Ok((Self::Side(other), _))) = side.other.map(|key| channel.neighbour(key)) {
-            other.last_words = true;
+        side.out.unlink(channel);
+        if let Some(Ok((Self::Side(other), mut io))) = side.other.take().map(|other| channel.neighbour(other)) {
+            other.other = None;
+            let _ = other.out.shutdown_when_done(&mut io);
         }
         Ok(())
     }
@@ -143,6 +143,11 @@ pub fn session(plan: &[Fault]) -> std::result::Result<Played, String> {
             break;
         }
     }
+    // Whoever has heard the end hangs up, which the proxy waits for.
+    for gone in callers.iter_mut().chain(&mut answerers).filter(|client| client.over) {
+        gone.leave(&mut events.net_mut().below);
+    }
+    rest(&mut events, &mut turns)?;
     let fates = (0..).zip(&callers).map(|(id, caller)| {
         let fate = caller.fate(&says(id))?;
         joined(&events, caller, &answerers, &says(id), fate)
