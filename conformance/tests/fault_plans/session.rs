@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// Hangs up.
-    fn leave(&mut self, net: &mut Sim) {
+    pub fn leave(&mut self, net: &mut Sim) {
         if let Some(socket) = self.socket.take() {
             net.close(socket);
         }
