@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip strace deadlines observers inject fuzz miri mutants
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines observers inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -14,6 +14,7 @@ PORT ?= 7007
 DEPTH ?= 4
 DARING ?= 2
 DRIP ?= 10
+PRESSURE ?= 30
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
@@ -86,6 +87,9 @@ strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 	$(CARGO) test --release --test system_calls -- --nocapture
 
 # Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
+pressure: ## the proxy between a fast sender and a reader of 1 KB/s, for PRESSURE=30 seconds on each backend
+	PRESSURE_SECONDS=$(PRESSURE) $(CARGO) test --test programs_proxy a_fast_sender -- --nocapture
+
 deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
 	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout
 
