@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines observers inject fuzz miri mutants
+.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines frames observers \
+  inject fuzz miri mutants
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -92,6 +93,9 @@ pressure: ## the proxy between a fast sender and a reader of 1 KB/s, for PRESSUR
 
 deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
 	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout
+
+frames: ## what it costs to find where frames end, for friendly input and for hard one
+	$(CARGO) bench --quiet --bench framing
 
 observers: ## what it costs to look on at an echo, and what it costs that one can (needs valgrind)
 	$(CARGO) bench --quiet --bench observers

@@ -58,14 +58,14 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::cases("untested by CPython, 15", "what a send did not take follows in order", &["contract/what-a-send-did-not-take-follows-in-order"]),
     Fact::cases("untested by CPython, 16", "descriptors of 1024 and more", &["contract/state-descriptor-past-1023-is-like-any-other"]),
     Fact::tests("untested by CPython, 16", "those past a set's size are refused, and the rest go on", &[("tests/select_size.rs", "the_connection_past_its_size_is_refused_and_the_rest_go_on")]),
-    Fact::not("untested by CPython, 17", "a close inside of found_terminator", ASYNCHAT),
-    Fact::not("untested by CPython, 18", "close_when_done with an empty queue, or unconnected", ASYNCHAT),
-    Fact::not("untested by CPython, 19", "a push after close_when_done", ASYNCHAT),
-    Fact::not("untested by CPython, 20", "a producer that is false", ASYNCHAT),
-    Fact::not("untested by CPython, 21", "the rest of a numeric terminator", ASYNCHAT),
-    Fact::not("untested by CPython, 22", "a terminator that changes amid the buffer", ASYNCHAT),
-    Fact::not("untested by CPython, 23", "the end with a prefix of the terminator held back", ASYNCHAT),
-    Fact::not("untested by CPython, 24", "a terminator longer than what is read at once", ASYNCHAT),
+    Fact::cases("untested by CPython, 17", "a close inside of found_terminator ends the dispatch", &["contract/chat-after-a-close-nothing-is-told"]),
+    Fact::cases("untested by CPython, 18", "close_when_done works with nothing waiting, and unconnected", &["contract/chat-close-when-done-with-nothing-waiting-is-at-once", "contract/chat-close-when-done-works-unconnected"]),
+    Fact::cases("untested by CPython, 19", "a push after close_when_done is refused", &["contract/chat-pushes-after-close-when-done-are-refused"]),
+    Fact::cases("untested by CPython, 20", "a producer that has nothing leaves its successor alone", &["contract/chat-an-empty-producer-leaves-its-successor"]),
+    Fact::cases("untested by CPython, 21", "a length that was found holds for the next", &["contract/chat-a-length-that-was-found-holds-for-the-next"]),
+    Fact::cases("untested by CPython, 22", "a terminator may change amid the buffer", &["contract/chat-the-terminator-changes-in-the-middle-of-a-buffer"]),
+    Fact::cases("untested by CPython, 23", "what is held back comes at the end", &["contract/chat-what-is-held-back-comes-at-the-end"]),
+    Fact::cases("untested by CPython, 24", "a terminator may be longer than what is read at once", &["contract/chat-a-terminator-may-be-longer-than-a-chunk"]),
     // What others test who went on with asyncore's loop.
     Fact::cases("pyftpdlib, Supervisor: unregister, modify", "leaving twice, and changing and leaving what is closed, is no error of the loop", &["contract/deregistering-is-idempotent", "contract/deregistering-what-was-closed-behind-is-idempotent", "contract/changing-and-leaving-after-a-hang-up-is-no-error"]),
     Fact::cases("pyftpdlib: loop with and without timeout", "a turn takes the time that it is given, and no timeout waits", &["contract/a-turn-takes-its-time-though-a-deadline-is-later", "contract/without-an-interest-and-without-a-timeout-the-loop-sleeps"]),
@@ -76,5 +76,3 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::cases("Supervisor: select's EBADF, POLLNVAL", "what is not open leaves the set, and the others stay", &["contract/beside-what-was-closed-the-others-are-told", "contract/closed-behind-the-backend-is-told-once-or-never"]),
     Fact::not("Supervisor: before_daemonize, after_daemonize", "a poller is closed before a fork and made anew after it", "a program makes its loop after it has become a daemon; safe code cannot fork, and an epoll descriptor is closed on exec"),
 ];
-
-const ASYNCHAT: &str = "asynchat's; there is no terminator, no producer and no queue of them here";

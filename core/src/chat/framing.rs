@@ -243,9 +243,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, const T: usize> Framing<S, T> {
     /// changed. Each frame takes at least a byte, so that `while let Some(frame) = …` comes to an end.
     ///
     /// The error [`TOO_LONG`], of kind [`Full`](ErrorKind::Full), where the frame under way is longer than
-    /// [`limit`](Self::limit), and one of kind [`Invalid`](ErrorKind::Invalid) for a prefix that is no length. Frames before it have come by then. It loses nothing, and
-    /// comes again until the program does something about it: [`skip`](Self::skip), [`discard`](Self::discard), another limit
-    /// or terminator, or to close the channel.
+    /// [`limit`](Self::limit), and one of kind [`Invalid`](ErrorKind::Invalid) for a prefix that is no length. Frames before
+    /// it have come by then. It loses nothing, and comes again until the program does something about it:
+    /// [`skip`](Self::skip), [`discard`](Self::discard), another limit or terminator, or to close the channel.
     #[expect(clippy::should_implement_trait, reason = "what it gives is lent")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>> {
         self.pass_over()?;
