@@ -124,6 +124,19 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static
         Err("the buffer is never full".into())
     }
 
+    /// Has a connected stream's socket hold about so many bytes in each direction before a sender has to wait, and, where the
+    /// other end is made so as well, less than ten times as many. ([`Need::Windows`])
+    fn narrow(&mut self, socket: &Self::Socket, bytes: usize) -> Result<(), Failure> {
+        let _ = (socket, bytes);
+        Err(unsupported("a window that can be set"))
+    }
+
+    /// The same for a far end. ([`Need::Windows`])
+    fn narrow_peer(&mut self, peer: &mut Self::Peer, bytes: usize) -> Result<(), Failure> {
+        let _ = (peer, bytes);
+        Err(unsupported("a window that can be set"))
+    }
+
     /// Lets time go by, and with it what is under way.
     fn pass(&mut self, time: Duration);
 
@@ -174,6 +187,8 @@ pub enum Need {
     Datagrams,
     /// Connected datagram sockets that hear that nobody is there. (ICMP)
     DatagramErrors,
+    /// Streams of which can be said how much they hold before the sender has to wait. (`SO_SNDBUF`, `SO_RCVBUF`)
+    Windows,
     /// Connected pairs within one machine. (`socketpair`)
     LocalPairs,
     /// Addresses of a second family.
@@ -204,6 +219,7 @@ impl fmt::Display for Need {
             Self::HalfClose => "half-closed streams",
             Self::Datagrams => "datagrams",
             Self::DatagramErrors => "errors on datagram sockets",
+            Self::Windows => "streams whose windows can be set",
             Self::LocalPairs => "local pairs",
             Self::Inet6 => "a second family of addresses",
             Self::Backlog => "listeners whose line can be full",

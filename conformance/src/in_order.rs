@@ -13,7 +13,8 @@ use crate::probe::World;
 /// Which of several ready channels comes first is no backend's promise, and no program's business. But where one
 /// channel's handler closes another it decides what happens, and a story is to have one end.
 ///
-/// It also looks at what is told: each key once in a wait, and nothing that was not asked for. (B5, B7)
+/// It also looks at what is told: each key once in a wait, nothing that was not asked for, and not nothing before the time is
+/// over. (B5, B7, B9)
 #[derive(Debug)]
 pub(crate) struct InOrder<B> {
     below: B,
@@ -46,11 +47,13 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
     }
 
     fn wait(&mut self, net: &mut World<G>, timeout: Option<Duration>) -> Result<usize> {
+        let began = net.below.clock();
         let found = self.below.wait(net, timeout)?;
+        let over = timeout.is_some_and(|time| net.below.clock().saturating_since(began) >= time);
         self.fired = std::iter::from_fn(|| self.below.next()).collect();
         net.shared.hear(&self.fired);
         self.fired.sort_by_key(|fired| std::cmp::Reverse(net.shared.rank(fired.key)));
-        net.shared.breaches.extend(self.breach(found));
+        net.shared.breaches.extend(self.breach(found, over));
         Ok(found)
     }
 
@@ -69,7 +72,7 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
 
 impl<B> InOrder<B> {
     /// What is wrong with the results of a wait.
-    fn breach(&self, said: usize) -> Option<String> {
+    fn breach(&self, said: usize, over: bool) -> Option<String> {
         let unasked = |fired: &&Fired| {
             let asked = self.asked.get(&fired.key).copied().unwrap_or(Interest::NONE);
             let unasked = Readiness::ERROR | Readiness::HANGUP | Readiness::INVALID;
@@ -79,6 +82,9 @@ impl<B> InOrder<B> {
         let twice = |at: usize| self.fired[..at].iter().any(|other| other.key == self.fired[at].key);
         if said != self.fired.len() {
             return Some(format!("a wait said {said} results, and gave {}", self.fired.len()));
+        }
+        if said == 0 && !over {
+            return Some("a wait ended before its time, and reported nothing (B9)".into());
         }
         if let Some(Fired { key, readiness }) = self.fired.iter().find(unasked) {
             return Some(format!("{key} was told {readiness}, and asked for {:?} (B5)", self.asked.get(key)));

@@ -85,7 +85,7 @@ pub fn conform(backing: &Backing) -> Result<Report, Box<Report>> {
 #[track_caller]
 pub fn assert_conforms(backing: &Backing, part: Part) {
     let filter = env::var("STHENO_CASES").unwrap_or_default();
-    judge(&Suite::with_own_scenarios().part(part).filter(&filter).run(std::slice::from_ref(backing)));
+    judge(&Suite::with_own_scenarios().part(part).called(&filter).run(std::slice::from_ref(backing)));
 }
 
 /// Makes sure that each declaration keeps some case from being run, and that what is left out by name is a case.

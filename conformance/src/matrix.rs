@@ -57,29 +57,45 @@ pub struct Outcome {
     pub took: Duration,
     /// What there is to see of the first failure, where it was a story that failed.
     pub evidence: Option<Evidence>,
+    /// The case that failed first, where a later round had drawn another walk in the place of the row's own.
+    pub instead: Option<String>,
+}
+
+/// What came of one round.
+pub(crate) struct Came {
+    pub(crate) cell: Cell,
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) instead: Option<String>,
+}
+
+impl From<Cell> for Came {
+    fn from(cell: Cell) -> Self {
+        Self { cell, evidence: None, instead: None }
+    }
 }
 
 impl Outcome {
     /// A case that was not run.
     pub(crate) fn skipped(why: impl Into<String>) -> Self {
         let cell = Cell::Skipped(why.into());
-        Self { cell, runs: 0, failures: 0, took: Duration::ZERO, evidence: None }
+        Self { cell, runs: 0, failures: 0, took: Duration::ZERO, evidence: None, instead: None }
     }
 
     /// One round, in which this came of it.
     pub(crate) fn once(cell: Cell) -> Self {
         let mut outcome = Self::skipped("");
-        outcome.add(cell, None, Duration::ZERO);
+        outcome.add(cell, Duration::ZERO);
         outcome
     }
 
     /// Takes in one more round.
-    pub(crate) fn add(&mut self, cell: Cell, evidence: Option<Evidence>, took: Duration) {
+    pub(crate) fn add(&mut self, came: impl Into<Came>, took: Duration) {
+        let Came { cell, evidence, instead } = came.into();
         self.took += took;
         self.runs += usize::from(!matches!(cell, Cell::Skipped(_)));
         self.failures += usize::from(matches!(cell, Cell::Failed(_)));
         if !matches!(self.cell, Cell::Failed(_)) {
-            (self.cell, self.evidence) = (cell, evidence);
+            (self.cell, self.evidence, self.instead) = (cell, evidence, instead);
         }
     }
 
@@ -161,11 +177,12 @@ impl Report {
         if let Some(folder) = &self.folder {
             words.extend(["--scenarios".into(), folder.display().to_string()]);
         }
-        let of_this = |(name, outcome): (&String, &Outcome)| name == backend && outcome.is_flaky();
-        if self.backends.iter().zip(&row.outcomes).any(of_this) {
+        let outcome = self.backends.iter().zip(&row.outcomes).find(|(name, _)| *name == backend);
+        if outcome.is_some_and(|(_, outcome)| outcome.is_flaky()) {
             words.extend(["--repeat".into(), self.settings.repeat.to_string()]);
         }
-        words.extend(["--exact".into(), row.name.clone()]);
+        let instead = outcome.and_then(|(_, outcome)| outcome.instead.clone());
+        words.extend(["--exact".into(), instead.unwrap_or_else(|| row.name.clone())]);
         words
     }
 }
@@ -200,7 +217,7 @@ mod tests {
         let mut outcome = Outcome::skipped("not run");
         let second = Duration::from_secs(1);
         for cell in [Cell::Passed, Cell::Failed("first".into()), Cell::Failed("second".into()), Cell::Passed] {
-            outcome.add(cell, None, second);
+            outcome.add(cell, second);
         }
         assert_eq!(outcome.cell, Cell::Failed("first".into()));
         assert_eq!((outcome.runs, outcome.failures, outcome.took), (4, 2, 4 * second));
@@ -210,7 +227,7 @@ mod tests {
     #[test]
     fn what_is_skipped_was_not_run() {
         let mut outcome = Outcome::skipped("not run");
-        outcome.add(Cell::Skipped("no transcript".into()), None, Duration::ZERO);
+        outcome.add(Cell::Skipped("no transcript".into()), Duration::ZERO);
         assert_eq!((outcome.runs, outcome.failures), (0, 0));
         assert_eq!(outcome.cell, Cell::Skipped("no transcript".into()));
     }

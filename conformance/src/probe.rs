@@ -1,9 +1,10 @@
 //! The instrumented channel: it writes down each event, and then does what a plain user would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stheno::{
-    Channel, Dispatcher, Error, ErrorKind, Fired, Guest, Key, Os, Reason, Received, Result, With, errno_name,
+    Channel, Dispatcher, Eof, Error, ErrorKind, Fired, Guest, Key, Os, Reason, Received, Result, State, With,
+    errno_name,
 };
 
 use crate::ground::Ground;
@@ -28,8 +29,14 @@ pub struct Transcript {
     pub(crate) breaches: Vec<String>,
     /// What each has heard.
     pub(crate) heard: BTreeMap<String, Sum>,
+    /// What the network has taken from each channel.
+    pub(crate) sent: BTreeMap<String, Vec<u8>>,
+    /// The channels whose connection broke, instead of coming to its end.
+    pub(crate) broken: BTreeSet<String>,
     /// How much was said, writes that were not worth a line included.
     pub(crate) events: usize,
+    /// Who was told something since the last turn, or in the one under way.
+    pub(crate) told: BTreeSet<String>,
 }
 
 impl Transcript {
@@ -61,6 +68,31 @@ impl Transcript {
         self.events += 1;
     }
 
+    /// Writes down what a channel was told.
+    fn tell(&mut self, name: &str, text: impl Into<String>) {
+        self.told.insert(name.into());
+        self.say(name, text);
+    }
+
+    /// Takes note of what a channel was told, and writes nothing down.
+    fn note(&mut self, name: &str) {
+        self.told.insert(name.into());
+        self.events += 1;
+    }
+
+    /// What somebody has heard of what a channel sent, given how its stream ended: all of it, unless that was a reset.
+    pub(crate) fn compare(&self, hearer: &str, sender: &str, end: &str) -> String {
+        let heard = self.heard.get(hearer).copied().unwrap_or_default();
+        let sent = self.sent.get(sender).map_or(&[][..], |sent| sent);
+        let begins = sent.get(..heard.count()).is_some_and(|beginning| Sum::of(beginning) == heard);
+        match (begins, heard.count() == sent.len(), end) {
+            (false, ..) => format!("{end}, something else than {sender} sent"),
+            (true, _, "reset") => format!("reset, nothing but what {sender} sent"),
+            (true, true, _) => format!("{end}, all that {sender} sent"),
+            (true, false, _) => format!("{end}, not all that {sender} sent"),
+        }
+    }
+
     /// How many lines each has.
     pub(crate) fn lengths(&self) -> Vec<usize> {
         self.lines.values().map(Vec::len).collect()
@@ -77,10 +109,16 @@ impl Transcript {
 #[derive(Debug)]
 pub struct Probe {
     name: String,
-    pub(crate) out: Vec<u8>,
+    pub(crate) out: VecDeque<u8>,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
     pub(crate) chunk: usize,
+    /// Whether it goes on sending when its peer has finished.
+    pub(crate) keeps: bool,
+    /// How many bytes it reads before it reads no more, if that is said.
+    pub(crate) appetite: Option<usize>,
+    /// Whether its reads, and its writes, are not written down.
+    pub(crate) hushed: (bool, bool),
     /// Until the first write: whoever connects wants to hear that it can, as asyncore tells it with the connection.
     connecting: bool,
     /// What to do in the next handler of an event: once.
@@ -100,10 +138,13 @@ impl Probe {
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            out: Vec::new(),
+            out: VecDeque::new(),
             readable: true,
             writable: false,
             chunk: 4096,
+            keeps: false,
+            appetite: None,
+            hushed: (false, false),
             connecting: false,
             rules: BTreeMap::new(),
             spawned: 0,
@@ -116,7 +157,20 @@ impl Probe {
     }
 
     fn say<G: Ground>(&self, channel: &mut Channel<'_, World<G>, Self>, text: impl Into<String>) {
-        channel.net().shared.say(&self.name, text);
+        channel.net().shared.tell(&self.name, text);
+    }
+
+    fn say_unless<G: Ground>(
+        &self,
+        hushed: bool,
+        channel: &mut Channel<'_, World<G>, Self>,
+        text: impl FnOnce() -> String,
+    ) {
+        if hushed { channel.net().shared.note(&self.name) } else { self.say(channel, text()) }
+    }
+
+    fn breach<G: Ground>(&self, channel: &mut Channel<'_, World<G>, Self>, what: &str) {
+        channel.net().shared.breaches.push(format!("{} was told that it {what} (B4, B6)", self.name));
     }
 
     fn rule<G: Ground>(&mut self, event: &str, channel: &mut Channel<'_, World<G>, Self>) -> Result<Ruled> {
@@ -130,7 +184,7 @@ impl Probe {
                 let transcript = &mut channel.net().shared;
                 // Whoever names nobody fails like any handler.
                 let key = *transcript.keys.get(other).ok_or(Error::user("there is no such neighbour", 0))?;
-                transcript.say(other, "closed by a neighbour");
+                transcript.tell(other, "closed by a neighbour");
                 match key {
                     Some(key) if key == channel.key() => channel.close(),
                     // One that is closed already may be closed again.
@@ -148,7 +202,7 @@ impl Probe {
 
 impl<G: Ground> Dispatcher<World<G>> for Probe {
     fn readable(&self) -> bool {
-        self.readable
+        self.readable && self.appetite != Some(0)
     }
 
     fn writable(&self) -> bool {
@@ -181,21 +235,31 @@ impl<G: Ground> Dispatcher<World<G>> for Probe {
             self.say(channel, "read");
             return self.rule("read", channel).map(drop);
         }
-        let mut data = vec![0; self.chunk];
-        if let Received::Data(n) = channel.recv(&mut data)? {
-            channel.net().shared.heard.entry(self.name.clone()).or_default().add(&data[..n]);
-            self.say(channel, format!("read {}", quote(&data[..n])));
-            self.rule("read", channel)?;
+        let mut data = vec![0; self.appetite.map_or(self.chunk, |most| most.min(self.chunk))];
+        // A channel of which nothing is left but what its peer sent is read without having been told to.
+        let told = channel.state() != State::Draining;
+        match channel.recv(&mut data)? {
+            Received::Data(n) => {
+                channel.net().shared.heard.entry(self.name.clone()).or_default().add(&data[..n]);
+                self.appetite = self.appetite.map(|most| most - n);
+                self.say_unless(self.hushed.0, channel, || format!("read {}", quote(&data[..n])));
+                self.rule("read", channel)?;
+            }
+            Received::WouldBlock if told => self.breach(channel, "could read, and there was nothing"),
+            Received::WouldBlock | Received::End => {}
         }
         Ok(())
     }
 
     fn handle_write(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
-        self.say(channel, "write");
+        self.say_unless(self.hushed.1, channel, || "write".into());
         self.connecting = false;
         if self.rule("write", channel)? == Ruled::No && !self.out.is_empty() {
-            let sent = channel.send(&self.out)?;
-            self.out.drain(..sent);
+            let sent = channel.send(self.out.make_contiguous())?;
+            channel.net().shared.sent.entry(self.name.clone()).or_default().extend(self.out.drain(..sent));
+            if sent == 0 {
+                self.breach(channel, "could write, and there was no room");
+            }
         }
         Ok(())
     }
@@ -211,7 +275,18 @@ impl<G: Ground> Dispatcher<World<G>> for Probe {
         self.rule("expt", channel).map(drop)
     }
 
-    fn handle_close(&mut self, _: Reason, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
+    fn handle_eof(&mut self, channel: &mut Channel<'_, World<G>, Self>) -> Result<Eof> {
+        if !self.keeps {
+            return Ok(Eof::Close);
+        }
+        self.say(channel, "eof");
+        Ok(Eof::KeepSending)
+    }
+
+    fn handle_close(&mut self, why: Reason, channel: &mut Channel<'_, World<G>, Self>) -> Result<()> {
+        if why != Reason::End {
+            channel.net().shared.broken.insert(self.name.clone());
+        }
         self.say(channel, "close");
         self.rule("close", channel).map(drop)
     }

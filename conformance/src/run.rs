@@ -8,16 +8,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::contract::Case;
-use crate::matrix::{Cell, Evidence, Outcome, Report, Row};
+use crate::matrix::{Came, Cell, Outcome, Report, Row};
 use crate::scenario::Scenario;
 use crate::suite::{Backing, Suite};
+use crate::walk::walk;
 
 /// How a suite is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// What everything random is drawn from: the order in which cases are started, and whatever a case draws itself.
+    /// What everything random is drawn from: the order in which cases are started, the walks of later rounds, and whatever a
+    /// case draws itself.
     pub seed: u64,
-    /// How often all of it is run.
+    /// How often all of it is run. Each round but the first draws random walks of its own, unless one was asked for by its
+    /// name.
     pub repeat: NonZeroUsize,
     /// How many cases may be under way at once. Those that need the process for themselves are not counted: they come
     /// alone, after the others.
@@ -90,26 +93,26 @@ impl Suite {
         let stop =
             Stop { observer, fail_fast: settings.fail_fast, failed: AtomicBool::new(self.malformed().count() > 0) };
         let done = Mutex::new(&mut rows);
-        let work = |task: &Task<'_>| {
+        let work = |task: &Task<'_>, round| {
             let (case, backend) = (names[task.row].as_str(), task.backing.name());
             observer.started(case, backend);
             let began = Instant::now();
-            let (cell, evidence) = task.perform(settings);
+            let came = task.perform(settings, round);
             let took = began.elapsed();
-            stop.failed.fetch_or(matches!(cell, Cell::Failed(_)), Ordering::Relaxed);
-            observer.ended(case, backend, &cell);
+            stop.failed.fetch_or(matches!(came.cell, Cell::Failed(_)), Ordering::Relaxed);
+            observer.ended(case, backend, &came.cell);
             let mut rows = done.lock().unwrap_or_else(PoisonError::into_inner);
-            rows[task.row].outcomes[task.column].add(cell, evidence, took);
+            rows[task.row].outcomes[task.column].add(came, took);
         };
         observer.begins(tasks.len().saturating_mul(settings.repeat.get()));
         let mut random = fastrand::Rng::with_seed(settings.seed);
         let mut stopped = None;
-        for _ in 0..settings.repeat.get() {
+        for round in 0..settings.repeat.get() {
             let (mut alone, mut together): (Vec<_>, Vec<_>) = tasks.iter().partition(|task| task.is_exclusive());
             random.shuffle(&mut together);
             random.shuffle(&mut alone);
-            stopped = in_parallel(settings.jobs.get(), &together, |task| work(task), || stop.reason())
-                .or_else(|| in_parallel(1, &alone, |task| work(task), || stop.reason()));
+            stopped = in_parallel(settings.jobs.get(), &together, |task| work(task, round), || stop.reason())
+                .or_else(|| in_parallel(1, &alone, |task| work(task, round), || stop.reason()));
             if stopped.is_some() {
                 break;
             }
@@ -130,14 +133,15 @@ impl Suite {
         let outcomes = || vec![Outcome::skipped(NOT_RUN); backings.len()];
         for story in self.scenarios() {
             for (column, backing) in backings.iter().enumerate() {
-                tasks.push(Task { row: rows.len(), column, backing, job: Job::Story(story) });
+                let job = Job::Story(story, self.walk_of(story));
+                tasks.push(Task { row: rows.len(), column, backing, job });
             }
             rows.push(Row { name: story.full_name(), about: story.about.clone(), outcomes: outcomes() });
         }
         for (name, why) in self.malformed() {
             let mut outcomes = outcomes();
             let failed = || Cell::Failed(why.to_string());
-            outcomes.iter_mut().for_each(|outcome| outcome.add(failed(), None, Duration::ZERO));
+            outcomes.iter_mut().for_each(|outcome| outcome.add(failed(), Duration::ZERO));
             rows.push(Row { name, about: "a file that cannot be read".into(), outcomes });
         }
         for case in self.contract_cases(backings) {
@@ -165,7 +169,8 @@ struct Task<'a> {
 }
 
 enum Job<'a> {
-    Story(&'a Scenario),
+    /// A story; and, where it is a walk in whose place each later round has another one, its seed.
+    Story(&'a Scenario, Option<u64>),
     Case(&'a Case),
 }
 
@@ -176,20 +181,41 @@ impl Task<'_> {
     }
 
     /// A panic is a failure like any other.
-    fn perform(&self, settings: &Settings) -> (Cell, Option<Evidence>) {
+    fn perform(&self, settings: &Settings, round: usize) -> Came {
+        let drawn = self.drawn(settings, round);
         let perform = || match self.job {
-            Job::Story(story) => self.backing.judge(story, settings),
+            Job::Story(story, _) => self.backing.judge(drawn.as_ref().unwrap_or(story), settings),
             Job::Case(case) => {
                 let skipped = self.backing.skips(&case.full_name(), case.needs).map(Cell::Skipped);
                 (skipped.unwrap_or_else(|| case.run(settings)), None)
             }
         };
-        catch_unwind(AssertUnwindSafe(perform)).unwrap_or_else(|panic| {
+        let (cell, evidence) = catch_unwind(AssertUnwindSafe(perform)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().copied().map(Into::into);
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
             (Cell::Failed(format!("panicked: {}", text.unwrap_or_else(|| "without a word".into()))), None)
-        })
+        });
+        match (cell, drawn.map(|walk| walk.full_name())) {
+            (Cell::Failed(why), Some(instead)) => {
+                let why = format!("{instead}, in round {}: {why}", round + 1);
+                Came { cell: Cell::Failed(why), evidence, instead: Some(instead) }
+            }
+            (cell, _) => Came { cell, evidence, instead: None },
+        }
     }
+
+    /// The walk that a later round tells in the place of this one.
+    fn drawn(&self, settings: &Settings, round: usize) -> Option<Scenario> {
+        let Job::Story(story, Some(first)) = self.job else { return None };
+        let told = round > 0 && self.backing.skips(&story.full_name(), &[]).is_none();
+        told.then(|| walk(first.wrapping_add(shift(settings.seed, round))))
+    }
+}
+
+/// By how much the seeds of a later round's walks differ from those of the first.
+fn shift(seed: u64, round: usize) -> u64 {
+    let round = (round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fastrand::Rng::with_seed(seed.wrapping_add(round)).u64(..)
 }
 
 /// Knows whether anything more is to be started.
@@ -323,7 +349,7 @@ mod tests {
         let case = Case::drawn("panics", "B0", |settings| panic!("at {}", settings.seed));
         let task = Task { row: 0, column: 0, backing, job: Job::Case(&case) };
         assert!(task.is_exclusive());
-        let Cell::Failed(why) = task.perform(&settings(7)).0 else { panic!("it passed") };
+        let Cell::Failed(why) = task.perform(&settings(7), 0).cell else { panic!("it passed") };
         assert!(why.contains("panicked"), "{why}");
         let other = case.beside_others();
         assert!(!Task { job: Job::Case(&other), ..task }.is_exclusive());

@@ -130,6 +130,7 @@ impl Scenario {
             "oob" => Some(Need::Urgent),
             "shut" => Some(Need::HalfClose),
             "reset" => Some(Need::Resets),
+            "window" => Some(Need::Windows),
             _ => None,
         };
         let needs: BTreeSet<_> = self.steps.iter().filter_map(needed).collect();
@@ -184,6 +185,11 @@ const VERBS: &[(&str, std::ops::RangeInclusive<usize>)] = &[
     ("recv", 2..=2),
     ("ended", 1..=1),
     ("sum", 1..=1),
+    ("window", 2..=2),
+    ("keeps", 2..=2),
+    ("hush", 2..=2),
+    ("hear", 2..=2),
+    ("rest", 2..=2),
     ("turn", 0..=0),
     ("run", 0..=0),
 ];
@@ -204,10 +210,10 @@ fn check(words: &[String]) -> Result<(), String> {
     };
     match verb {
         "listen" if args.len() == 2 => one_of(&args[1], &["inet", "inet6"]),
-        "readable" | "writable" => one_of(&args[1], &["on", "off"]),
+        "readable" | "writable" | "keeps" | "hush" => one_of(&args[1], &["on", "off"]),
         "shut" => one_of(&args[1], &["read", "write", "both"]),
         "push" | "send" | "oob" => affordable(&args[1]),
-        "chunk" | "recv" => match args[1].parse::<usize>() {
+        "chunk" | "recv" | "window" | "hear" => match args[1].parse::<usize>() {
             Ok(n) if n > LIMIT => Err(format!("{verb}: {n} is more than {LIMIT}")),
             Ok(n) if n > 0 || verb == "recv" => Ok(()),
             _ => Err(format!("{verb}: {} is no number above 0", args[1])),
@@ -230,8 +236,9 @@ fn check(words: &[String]) -> Result<(), String> {
 const LIMIT: usize = 1 << 28;
 
 fn affordable(word: &str) -> Result<(), String> {
-    match repeated(word) {
-        Some((count, _)) if count.parse::<usize>().map_or(true, |count| count > LIMIT) => {
+    let count = repeated(word).or_else(|| drawn(word)).map(|(count, _)| count);
+    match count {
+        Some(count) if count.parse::<usize>().map_or(true, |count| count > LIMIT) => {
             Err(format!("{word} is more than {LIMIT} bytes"))
         }
         _ => Ok(()),
@@ -246,10 +253,14 @@ fn plain(count: &std::ops::RangeInclusive<usize>) -> String {
     }
 }
 
-/// A word of the language as bytes: plain text, or `NxC` for N times the character C.
+/// A word of the language as bytes: plain text, or `NxC` for N times the character C, or `N~S` for N letters that are drawn
+/// from the number S, in which nothing can be lost, doubled or moved that a sum would not notice.
 pub fn bytes(word: &str) -> Vec<u8> {
-    match repeated(word).map(|(count, character)| (count.parse(), character)) {
-        Some((Ok(count), character)) => character.repeat(count).into_bytes(),
+    if let Some((Ok(count), character)) = repeated(word).map(|(count, character)| (count.parse(), character)) {
+        return character.repeat(count).into_bytes();
+    }
+    match drawn(word).map(|(count, seed)| (count.parse(), seed.parse())) {
+        Some((Ok(count), Ok(seed))) => letters(count, seed),
         _ => word.as_bytes().to_vec(),
     }
 }
@@ -257,8 +268,33 @@ pub fn bytes(word: &str) -> Vec<u8> {
 /// The number and the character of a word of the form `NxC`.
 fn repeated(word: &str) -> Option<(&str, &str)> {
     let (count, character) = word.split_once('x')?;
-    let numbered = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-    (numbered && character.chars().count() == 1).then_some((count, character))
+    (is_number(count) && character.chars().count() == 1).then_some((count, character))
+}
+
+/// The number and the seed of a word of the form `N~S`.
+fn drawn(word: &str) -> Option<(&str, &str)> {
+    let (count, seed) = word.split_once('~')?;
+    (is_number(count) && is_number(seed)).then_some((count, seed))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Marsaglia's xorshift, each of whose numbers is eight letters, from `a` to `p`.
+fn letters(count: usize, seed: u32) -> Vec<u8> {
+    const EACH: u64 = u64::MAX / 0xff;
+    let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut letters = Vec::with_capacity(count + 7);
+    while letters.len() < count {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let eight = (state & (0x0f * EACH)) + u64::from(b'a') * EACH;
+        letters.extend_from_slice(&eight.to_le_bytes());
+    }
+    letters.truncate(count);
+    letters
 }
 
 /// Bytes as a transcript shows them: up to 32 as they are, more by their number.
@@ -303,6 +339,13 @@ mod tests {
         assert_eq!(bytes("xa"), b"xa");
         assert_eq!(bytes("0xa"), b"");
         assert_eq!(bytes("2xä"), "ää".as_bytes());
+        assert_eq!(bytes("0~1"), b"");
+        assert_eq!(bytes("8~1"), bytes("9~1")[..8]);
+        assert_ne!(bytes("8~1"), bytes("8~2"));
+        assert!(bytes("1000~1").iter().all(u8::is_ascii_lowercase));
+        for plain in ["5~", "~5", "5~x", "5~99999999999"] {
+            assert_eq!(bytes(plain), plain.as_bytes());
+        }
     }
 
     #[test]
@@ -328,6 +371,10 @@ mod tests {
             ("recv P 999999999999", 1, "999999999999 is more than"),
             ("push S 99999999999999999999xa", 1, "is more than"),
             ("on S read push 999999999xa", 1, "is more than"),
+            ("push S 999999999~1", 1, "is more than"),
+            ("window S 0", 1, "0 is no number above 0"),
+            ("hush S maybe", 1, "maybe is none of on, off"),
+            ("hear S", 1, "hear takes 2 words, not 1"),
             ("send P 'x", 1, "a quote is not closed"),
         ] {
             let (at, why) = Scenario::parse("it", source).unwrap_err();

@@ -11,7 +11,7 @@ use crate::probe::World;
 use crate::report::difference::nearest;
 use crate::run::Settings;
 use crate::scenario::{Malformed, Scenario};
-use crate::story::{agrees, witness};
+use crate::story::{agrees, in_normal_form, witness};
 use crate::telling::Telling;
 use crate::walk::walk;
 
@@ -117,8 +117,11 @@ impl Backing {
             None if agrees(story, &telling.transcript) => return (Cell::Passed, None),
             None => "the transcript differs".into(),
         };
-        let evidence = Evidence::new(story, nearest(&accepted, &telling.transcript), telling);
-        (Cell::Failed(why), Some(evidence))
+        let told = in_normal_form(story, &telling.transcript);
+        let accepted: Vec<_> = accepted.into_iter().map(|lines| in_normal_form(story, lines)).collect();
+        let accepted: Vec<_> = accepted.iter().map(|lines| &lines[..]).collect();
+        let expected = nearest(&accepted, &told);
+        (Cell::Failed(why), Some(Evidence::new(story, expected, Telling { transcript: told, ..telling })))
     }
 
     /// The contract case of this name.
@@ -215,6 +218,12 @@ impl Part {
 /// How the name of a walk begins.
 const WALK: &str = "walk-";
 
+/// The seed of the walk that is called so.
+fn seed_of(name: &str) -> Option<u64> {
+    let seed = name.strip_prefix("scenario/")?.strip_prefix(WALK)?;
+    u64::from_str_radix(seed, 16).ok()
+}
+
 /// A set of cases.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
@@ -269,15 +278,27 @@ impl Suite {
         self
     }
 
+    /// Only the random walk of this name; or, if it is none's, only the cases whose name contains this.
+    pub(crate) fn called(self, text: &str) -> Self {
+        match seed_of(text) {
+            Some(_) => self.only(text),
+            None => self.filter(text),
+        }
+    }
+
     /// Only the case whose name is this. A random walk need not be among the suite's own: its name says its seed.
     #[must_use]
     pub fn only(mut self, name: &str) -> Self {
         (self.filter, self.exact) = (name.into(), true);
-        let seed = name.strip_prefix("scenario/").and_then(|name| name.strip_prefix(WALK));
-        match seed.and_then(|seed| u64::from_str_radix(seed, 16).ok()) {
+        match seed_of(name) {
             Some(seed) if self.folder.is_none() => self.with_walks(seed, 1),
             _ => self,
         }
+    }
+
+    /// The seed of a story in whose place later rounds tell others: it is a walk, and not one that was asked for by its name.
+    pub(crate) fn walk_of(&self, story: &Scenario) -> Option<u64> {
+        if self.folder.is_some() || self.exact { None } else { seed_of(&story.full_name()) }
     }
 
     /// The folder that the stories are from, if they are not the project's own.
@@ -347,5 +368,17 @@ mod tests {
         let names: Vec<_> = suite.scenarios().map(|story| story.name.as_str()).collect();
         assert_eq!(names, ["accept"]);
         assert_eq!(suite.only("scenario/accep").scenarios().count(), 0);
+    }
+
+    #[test]
+    fn a_walk_is_found_by_its_name_and_is_the_same_in_every_round() {
+        let suite = Suite::with_own_scenarios();
+        let seeds = |suite: &Suite| suite.scenarios().map(|story| suite.walk_of(story)).collect::<Vec<_>>();
+        assert_eq!(seeds(&suite.clone().filter("walk-7")), [Some(7)]);
+        assert_eq!(seeds(&suite.clone().filter("scenario/accept")), [None, None]);
+        let far = suite.clone().called("scenario/walk-beef");
+        assert_eq!(far.scenarios().map(|story| story.name.as_str()).collect::<Vec<_>>(), ["walk-beef"]);
+        assert_eq!(seeds(&far), [None]);
+        assert_eq!(suite.called("scenario/walk-").scenarios().count(), Suite::WALKS as usize);
     }
 }

@@ -16,6 +16,16 @@ impl Default for Sum {
 }
 
 impl Sum {
+    pub(crate) fn of(data: &[u8]) -> Self {
+        let mut sum = Self::default();
+        sum.add(data);
+        sum
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(crate) fn add(&mut self, data: &[u8]) {
         self.count += data.len();
         for byte in data {
@@ -26,6 +36,6 @@ impl Sum {
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "heard {} bytes, {:016x}", self.count, self.check)
+        write!(f, "{} bytes, {:016x}", self.count, self.check)
     }
 }

@@ -4,13 +4,12 @@ use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
-use stheno::{
-    Address, Datagram, Error, ErrorKind, Half, Instant, Layer, Net, Os, Poll, Received, Result, Socket, State,
-};
+use stheno::{Datagram, Error, ErrorKind, Half, Instant, Layer, Os, Poll, Received, Result, State};
 use stheno_conformance::contract::Failure;
 use stheno_conformance::ground::{Family, SharedBell, Sign};
 use stheno_conformance::matrix::Report;
-use stheno_conformance::{Backing, Ground, Suite};
+use stheno_conformance::sim::{Sim, Watch};
+use stheno_conformance::{Backing, Ground, Suite, agrees, tell, walk};
 
 /// What is wrong with a net. One type has all of the faults, since each type takes the compiler through the whole suite.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +33,8 @@ enum Fault {
     TakesNothing,
     /// N5: takes more than it says.
     TakesMore,
+    /// N5: says that all was taken where a part was.
+    Swallows,
     /// N6: does not say how an attempt ended.
     Silent,
     /// N7: tells an error again.
@@ -53,24 +54,24 @@ thread_local! {
     static FAULT: Cell<Fault> = const { Cell::new(Fault::Nothing) };
 }
 
-/// The operating system with a fault in one of its operations.
-struct Faulty {
-    below: Os,
+/// A network with a fault in one of its operations.
+struct Faulty<G: Ground> {
+    below: G,
     fault: Fault,
     told: Option<Error>,
-    kept: Vec<Socket>,
+    kept: Vec<G::Socket>,
 }
 
-impl Layer for Faulty {
-    type Below = Os;
-    fn below(&self) -> &Os {
+impl<G: Ground> Layer for Faulty<G> {
+    type Below = G;
+    fn below(&self) -> &G {
         &self.below
     }
-    fn below_mut(&mut self) -> &mut Os {
+    fn below_mut(&mut self) -> &mut G {
         &mut self.below
     }
 
-    fn recv(&mut self, socket: &mut Socket, into: &mut [u8]) -> Result<Received> {
+    fn recv(&mut self, socket: &mut G::Socket, into: &mut [u8]) -> Result<Received> {
         if self.fault == Fault::Waits {
             // Boundedly, so that the case fails and does not hang.
             let _ = self.below.reached(socket, &[Sign::Data]);
@@ -89,22 +90,23 @@ impl Layer for Faulty {
         }
     }
 
-    fn recv_from(&mut self, socket: &mut Socket, into: &mut [u8]) -> Result<Option<Datagram<Address>>> {
+    fn recv_from(&mut self, socket: &mut G::Socket, into: &mut [u8]) -> Result<Option<Datagram<G::Address>>> {
         let cuts = self.fault == Fault::Cuts;
         let come = self.below.recv_from(socket, into)?;
         Ok(come.map(|datagram| Datagram { truncated: datagram.truncated && !cuts, ..datagram }))
     }
 
-    fn send(&mut self, socket: &mut Socket, from: &[u8]) -> Result<Option<usize>> {
+    fn send(&mut self, socket: &mut G::Socket, from: &[u8]) -> Result<Option<usize>> {
         let taken = self.below.send(socket, from)?;
         Ok(match self.fault {
             Fault::TakesNothing => taken.or(Some(0)),
             Fault::TakesMore => taken.map(|taken| taken.div_ceil(2)),
+            Fault::Swallows => taken.map(|_| from.len()),
             _ => taken,
         })
     }
 
-    fn accept(&mut self, socket: &mut Socket) -> Result<Option<(Socket, Address)>> {
+    fn accept(&mut self, socket: &mut G::Socket) -> Result<Option<(G::Socket, G::Address)>> {
         match (self.below.accept(socket), self.fault) {
             (Err(_), Fault::Overlooks) => Ok(None),
             (Ok(Some((guest, _))), Fault::Misplaces) => {
@@ -115,7 +117,7 @@ impl Layer for Faulty {
         }
     }
 
-    fn take_error(&mut self, socket: &mut Socket) -> Result<Option<Error>> {
+    fn take_error(&mut self, socket: &mut G::Socket) -> Result<Option<Error>> {
         let waiting = self.below.take_error(socket)?;
         Ok(match self.fault {
             Fault::Silent => None,
@@ -127,15 +129,15 @@ impl Layer for Faulty {
         })
     }
 
-    fn state(&mut self, socket: &Socket) -> Result<State> {
+    fn state(&mut self, socket: &G::Socket) -> Result<State> {
         if self.fault == Fault::TakesForConnected { Ok(State::OPEN) } else { self.below.state(socket) }
     }
 
-    fn peer_address(&self, socket: &Socket) -> Result<Address> {
+    fn peer_address(&self, socket: &G::Socket) -> Result<G::Address> {
         if self.fault == Fault::Misplaces { self.below.local_address(socket) } else { self.below.peer_address(socket) }
     }
 
-    fn close(&mut self, socket: Socket) {
+    fn close(&mut self, socket: G::Socket) {
         if self.fault == Fault::Keeps {
             self.kept.push(socket);
         } else {
@@ -144,28 +146,28 @@ impl Layer for Faulty {
     }
 }
 
-/// The far ends are those of the operating system, without a fault.
-impl Ground for Faulty {
-    type Peer = <Os as Ground>::Peer;
-    type Shortage = <Os as Ground>::Shortage;
-    type Later = <Os as Ground>::Later;
+/// The far ends are those of the network, without a fault.
+impl<G: Ground> Ground for Faulty<G> {
+    type Peer = G::Peer;
+    type Shortage = G::Shortage;
+    type Later = G::Later;
 
     fn open() -> Result<Self, Failure> {
-        Ok(Self { below: Os, fault: FAULT.get(), told: None, kept: Vec::new() })
+        Ok(Self { below: G::open()?, fault: FAULT.get(), told: None, kept: Vec::new() })
     }
-    fn anywhere(family: Family) -> Result<Address, Failure> {
-        Os::anywhere(family)
+    fn anywhere(family: Family) -> Result<G::Address, Failure> {
+        G::anywhere(family)
     }
-    fn nowhere(&mut self) -> Result<Address, Failure> {
+    fn nowhere(&mut self) -> Result<G::Address, Failure> {
         self.below.nowhere()
     }
-    fn pair(&mut self) -> Result<(Socket, Self::Peer), Failure> {
+    fn pair(&mut self) -> Result<(G::Socket, Self::Peer), Failure> {
         self.below.pair()
     }
-    fn local_pair(&mut self) -> Result<(Socket, Self::Peer), Failure> {
+    fn local_pair(&mut self) -> Result<(G::Socket, Self::Peer), Failure> {
         self.below.local_pair()
     }
-    fn sockets(&mut self) -> Result<(Socket, Socket), Failure> {
+    fn sockets(&mut self) -> Result<(G::Socket, G::Socket), Failure> {
         self.below.sockets()
     }
     fn host(&mut self) -> Result<Self::Peer, Failure> {
@@ -174,16 +176,16 @@ impl Ground for Faulty {
     fn take(&mut self, host: &mut Self::Peer) -> Result<Self::Peer, Failure> {
         self.below.take(host)
     }
-    fn dial(&mut self, to: &Address) -> Result<Self::Peer, Failure> {
+    fn dial(&mut self, to: &G::Address) -> Result<Self::Peer, Failure> {
         self.below.dial(to)
     }
-    fn mailbox(&mut self) -> Result<Socket, Failure> {
+    fn mailbox(&mut self) -> Result<G::Socket, Failure> {
         self.below.mailbox()
     }
-    fn sender(&mut self, to: &Address) -> Result<Self::Peer, Failure> {
+    fn sender(&mut self, to: &G::Address) -> Result<Self::Peer, Failure> {
         self.below.sender(to)
     }
-    fn address(&self, peer: &Self::Peer) -> Result<Address, Failure> {
+    fn address(&self, peer: &Self::Peer) -> Result<G::Address, Failure> {
         self.below.address(peer)
     }
     fn say(&mut self, peer: &mut Self::Peer, data: &[u8]) -> Result<(), Failure> {
@@ -210,8 +212,14 @@ impl Ground for Faulty {
     fn done(&mut self, later: Self::Later) -> Result<Self::Peer, Failure> {
         self.below.done(later)
     }
-    fn reached(&mut self, socket: &Socket, signs: &[Sign]) -> Result<(), Failure> {
+    fn reached(&mut self, socket: &G::Socket, signs: &[Sign]) -> Result<(), Failure> {
         self.below.reached(socket, signs)
+    }
+    fn narrow(&mut self, socket: &G::Socket, bytes: usize) -> Result<(), Failure> {
+        self.below.narrow(socket, bytes)
+    }
+    fn narrow_peer(&mut self, peer: &mut Self::Peer, bytes: usize) -> Result<(), Failure> {
+        self.below.narrow_peer(peer, bytes)
     }
     fn pass(&mut self, time: Duration) {
         self.below.pass(time);
@@ -219,10 +227,10 @@ impl Ground for Faulty {
     fn clock(&self) -> Instant {
         self.below.clock()
     }
-    fn close_behind(&mut self, socket: Socket) -> Result<ManuallyDrop<Socket>, Failure> {
+    fn close_behind(&mut self, socket: G::Socket) -> Result<ManuallyDrop<G::Socket>, Failure> {
         self.below.close_behind(socket)
     }
-    fn bell(&mut self) -> Result<(SharedBell, Socket), Failure> {
+    fn bell(&mut self) -> Result<(SharedBell, G::Socket), Failure> {
         self.below.bell()
     }
     fn shortage(&mut self) -> Result<Self::Shortage, Failure> {
@@ -242,7 +250,7 @@ impl Ground for Faulty {
 /// Runs the cases of this name over a net with this fault.
 fn run(fault: Fault, cases: &str) -> Report {
     FAULT.set(fault);
-    Suite::with_own_scenarios().filter(cases).run(&[Backing::on::<Faulty, Poll>("faulty")])
+    Suite::with_own_scenarios().filter(cases).run(&[Backing::on::<Faulty<Os>, Poll>("faulty")])
 }
 
 /// One after the other, since cases use up descriptors.
@@ -270,5 +278,24 @@ fn each_fault_is_found() {
     ] {
         let report = run(fault, &format!("contract/{case}"));
         assert!(report.failed() > 0, "the suite does not find what is wrong: {fault:?} in {case}");
+    }
+}
+
+/// What goes astray between the two ends shows in random walks: some of it only where more is sent than the network holds.
+#[test]
+fn walks_find_what_is_lost_and_what_comes_twice() {
+    let goes_wrong = |seed: &u64| {
+        let story = walk(*seed);
+        !tell::<Faulty<Sim>, Watch>(&story).is_ok_and(|told| agrees(&story, &told))
+    };
+    let found = |fault| {
+        FAULT.set(fault);
+        (1..=Suite::WALKS).filter(goes_wrong).count()
+    };
+    assert_eq!(found(Fault::Nothing), 0);
+    for fault in [Fault::Forgetful, Fault::TakesMore, Fault::Swallows, Fault::Endless, Fault::Hasty] {
+        let found = found(fault);
+        println!("{fault:?}: {found} of {} walks fail", Suite::WALKS);
+        assert!(found > 0, "no walk finds what is wrong: {fault:?}");
     }
 }

@@ -305,6 +305,17 @@ fn two_slices_are_filled_and_sent_as_one() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn nobody_takes_no_more_than_the_network_holds() -> Result<()> {
+    let mut net = Sim::new();
+    net.set_link(Link { window: 5, ..Link::PLAIN });
+    let (mut ours, theirs) = net.pair()?;
+    net.close(theirs);
+    assert_eq!(net.send(&mut ours, b"abcdefg"), Ok(Some(5)));
+    assert_eq!(net.send(&mut ours, b"fg").unwrap_err().kind(), ErrorKind::Disconnected);
+    Ok(())
+}
+
 #[cfg(feature = "std")]
 #[test]
 fn a_story_that_ends_badly_says_how_to_tell_it_again() {

@@ -73,6 +73,22 @@ impl<N: Net> Io<'_, N> {
         self.own.socket.as_ref().ok_or(no_socket(self.own.state))
     }
 
+    /// The net and the socket at once, for options that the net has of its own: the window of a simulated socket, say.
+    ///
+    /// An error on a channel that is closed ([`Stale`](ErrorKind::Stale)), and on one that has no socket
+    /// ([`Unsupported`](ErrorKind::Unsupported)).
+    ///
+    /// ```
+    /// # use stheno_core::{Io, Net, Result};
+    /// fn whereabouts<N: Net>(io: &mut Io<'_, N>) -> Result<N::Address> {
+    ///     let (net, socket) = io.net_and_socket()?;
+    ///     net.local_address(socket)
+    /// }
+    /// ```
+    pub fn net_and_socket(&mut self) -> Result<(&mut N, &N::Socket)> {
+        self.live().map(|(net, socket)| (net, &*socket))
+    }
+
     /// Where the channel's socket is.
     #[doc(alias = "getsockname")]
     pub fn local_address(&self) -> Result<N::Address> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor::{Event, Log, events};
 use stheno_core::storage::Array;
-use stheno_core::{ErrorKind, EventLoop, Fired, Readiness, Slot};
+use stheno_core::{ErrorKind, EventLoop, Fired, Net, Readiness, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
@@ -71,6 +71,20 @@ fn a_newcomer_never_hears_what_was_meant_for_the_one_before() {
         log.tells(["d connect"]);
         assert_eq!((events.len(), events.net().held()), (2, 2));
     }
+}
+
+/// For options that the net has of its own; a channel that is closed has none any more.
+#[test]
+fn the_net_and_the_socket_are_had_at_once() {
+    let (mut events, log) = (events(), Log::default());
+    let (socket, _) = events.net_mut().connection();
+    let key = events.add(socket, log.actor("a")).unwrap();
+    let (_, mut io) = events.channel(key).unwrap();
+    let at = io.local_address().unwrap();
+    let (net, socket) = io.net_and_socket().unwrap();
+    assert_eq!(net.local_address(socket), Ok(at));
+    io.close();
+    assert_eq!(io.net_and_socket().map(drop).unwrap_err().kind(), ErrorKind::Stale);
 }
 
 /// All that was freed can be had again as soon as the turn is over, whatever ended the channel.

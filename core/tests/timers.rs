@@ -154,10 +154,11 @@ fn a_timer_has_no_socket() {
         io.shutdown(Half::Read),
         io.local_address().map(drop),
         io.socket().map(drop),
+        io.net_and_socket().map(drop),
         io.take_error().map(drop),
     ]
     .map(|done| done.unwrap_err().kind());
-    assert_eq!(kinds, [ErrorKind::Unsupported; 6]);
+    assert_eq!(kinds, [ErrorKind::Unsupported; 7]);
     assert_eq!(io.send(b"x").unwrap_err().to_string(), "a timer has no socket");
     // Readiness that a loop of one's own makes up implies nothing.
     events.handle_read_event(key);

@@ -62,15 +62,21 @@ fn print(story: &Scenario) -> String {
     text
 }
 
-/// A word stands for itself, or for a character so many times.
+/// A word stands for itself, for a character so many times, or for so many letters.
 fn a_word(word: &str) {
-    let repeated = word.split_once('x').filter(|(count, character)| {
-        !count.is_empty() && count.bytes().all(|digit| digit.is_ascii_digit()) && character.chars().count() == 1
-    });
-    match repeated.map(|(count, character)| (count.parse::<usize>(), character)) {
-        Some((Ok(count), character)) if count <= 10_000 => {
+    let numbered = |word: &str| !word.is_empty() && word.bytes().all(|digit| digit.is_ascii_digit());
+    let repeated = word.split_once('x');
+    let repeated = repeated.filter(|(count, character)| numbered(count) && character.chars().count() == 1);
+    let drawn = word.split_once('~');
+    let drawn = drawn.filter(|(count, seed)| numbered(count) && numbered(seed) && seed.parse::<u32>().is_ok());
+    match repeated.or(drawn).map(|(count, rest)| (count.parse::<usize>(), rest)) {
+        Some((Ok(count), character)) if count <= 10_000 && repeated.is_some() => {
             let expected = character.repeat(count);
             assert_eq!(bytes(word), expected.as_bytes());
+        }
+        Some((Ok(count), _)) if count <= 10_000 => {
+            let letters = bytes(word);
+            assert!(letters.len() == count && letters.iter().all(u8::is_ascii_lowercase), "{word}");
         }
         // That many bytes are refused by `parse`, or cost more than they tell.
         Some(_) => {}

@@ -50,6 +50,14 @@ pub trait Loopback: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'stat
         Err(unsupported("a reset"))
     }
 
+    /// Has a stream's socket hold about so many bytes in each direction before a sender has to wait, and less than ten times as
+    /// many where both ends are made so. Where it holds no more than that anyway there is nothing to do.
+    /// ([`Need::Windows`](super::Need::Windows))
+    fn narrow(&mut self, socket: &Self::Socket, bytes: usize) -> Result<(), Failure> {
+        let _ = (socket, bytes);
+        Err(unsupported("a window that can be set"))
+    }
+
     /// After so long, while the backend waits, a far end sends this. ([`Need::Later`](super::Need::Later))
     ///
     /// [`in_a_thread`] does it where sockets may be used on any thread.
@@ -209,6 +217,14 @@ impl<N: Loopback> Ground for N {
             until(self, &format!("{sign:?} did not come"), |net| Ok(net.shows(socket, *sign)?.then_some(())))?;
         }
         Ok(())
+    }
+
+    fn narrow(&mut self, socket: &N::Socket, bytes: usize) -> Result<(), Failure> {
+        Loopback::narrow(self, socket, bytes)
+    }
+
+    fn narrow_peer(&mut self, peer: &mut N::Socket, bytes: usize) -> Result<(), Failure> {
+        Loopback::narrow(self, peer, bytes)
     }
 
     fn pass(&mut self, time: Duration) {

@@ -188,6 +188,14 @@ impl Ground for Os {
         Err("the buffer is never full".into())
     }
 
+    fn narrow(&mut self, socket: &Socket, bytes: usize) -> Result<(), Failure> {
+        narrow(socket, bytes)
+    }
+
+    fn narrow_peer(&mut self, peer: &mut Peer, bytes: usize) -> Result<(), Failure> {
+        narrow(&*peer, bytes)
+    }
+
     fn pass(&mut self, time: Duration) {
         thread::sleep(time);
     }
@@ -254,6 +262,14 @@ pub(crate) fn shows(fd: impl AsFd, flags: PollFlags) -> Result<bool, Failure> {
         }
     }
     Ok(false)
+}
+
+/// Linux takes both sizes twice. A receive buffer must hold a segment of the loopback, or TCP waits for a timer again and
+/// again.
+fn narrow(fd: impl AsFd, bytes: usize) -> Result<(), Failure> {
+    const SEGMENT: usize = 1 << 16;
+    sockopt::set_socket_send_buffer_size(&fd, bytes)?;
+    Ok(sockopt::set_socket_recv_buffer_size(&fd, bytes.max(SEGMENT))?)
 }
 
 fn inet(address: &Address) -> Result<SocketAddr, Failure> {

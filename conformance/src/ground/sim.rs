@@ -137,6 +137,14 @@ impl Ground for Sim {
         Ok(())
     }
 
+    fn narrow(&mut self, socket: &Socket, bytes: usize) -> Result<(), Failure> {
+        Ok(self.set_link_of(socket, Link { window: bytes, ..Link::PLAIN })?)
+    }
+
+    fn narrow_peer(&mut self, peer: &mut Socket, bytes: usize) -> Result<(), Failure> {
+        self.narrow(peer, bytes)
+    }
+
     fn pass(&mut self, time: Duration) {
         self.advance(time);
     }

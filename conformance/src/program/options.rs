@@ -24,9 +24,10 @@ Which cases:
 
 How they are run:
   --seed N          draw what is random from N, decimal or 0x and hexadecimal: the order in which cases are started,
-                    and the random walks, which are the same in every round (default: another order each time, and
-                    the walks from 1 on; the seed is always printed)
-  --repeat N        run all of it N times; a case that fails in any round has failed (default: 1)
+                    and the random walks (default: another order each time, and the walks of the first round from 1
+                    on; the seed is always printed)
+  --repeat N        run all of it N times, each time with other random walks; a case that fails in any round has failed
+                    (default: 1)
   --fail-fast       start nothing more once a case has failed
   --jobs N          run up to N cases at once, 1 to 64 (default: 8 for each core, at most 32); contract cases that
                     need the process for themselves come alone, after the others

@@ -47,11 +47,12 @@ impl Report {
     /// The command that repeats one cell, ready for a shell: with this crate's program, or, where that does not know the
     /// backend, with the tests of whoever does.
     pub(crate) fn command(&self, row: &crate::matrix::Row, backend: &str) -> String {
+        let words = self.again(row, backend);
         if !["select", "poll", "epoll", "sim"].contains(&backend) {
-            let name = shlex::try_quote(&row.name).unwrap_or(row.name.as_str().into());
+            let name = words.last().map_or("", |name| name);
+            let name = shlex::try_quote(name).unwrap_or(name.into());
             return format!("STHENO_CASES={name} cargo test");
         }
-        let words = self.again(row, backend);
         let quoted = shlex::try_join(words.iter().map(String::as_str));
         format!("cargo {}", quoted.unwrap_or_else(|_| words.join(" ")))
     }

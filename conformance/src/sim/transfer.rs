@@ -30,7 +30,8 @@ impl<M: Memory> Network<M> {
         let (link, peer) = self.way(id)?;
         let Some(peer) = peer else {
             self.answer_with_reset(id, &link);
-            return Ok(Some(n));
+            // No more than a network holds, for which nobody has to be there.
+            return Ok(Some(n.min(link.window.max(1))));
         };
         if n == 0 {
             return Ok(None);

@@ -1,5 +1,8 @@
 //! What must come of a walk: streams as queues, turns as rounds.
 
+mod pressure;
+mod rounds;
+
 use std::collections::BTreeMap;
 
 use crate::scenario::{bytes, quote};
@@ -18,8 +21,18 @@ pub(super) enum Far {
 pub(super) enum End {
     /// It sends no more, and still receives.
     Shut,
-    /// It has gone.
-    Gone,
+    /// It has gone, and had read everything.
+    Left,
+    /// Its stream came to its end, and what was sent to it since has cut the connection.
+    Cut,
+    /// It has gone and cut the connection: there was something that it had not read, or it meant to.
+    Reset,
+}
+
+impl End {
+    pub(super) fn is_gone(self) -> bool {
+        self != Self::Shut
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -31,17 +44,30 @@ pub(super) struct Channel {
     pub(super) open: bool,
     pub(super) readable: bool,
     pub(super) chunk: usize,
+    /// Whether it goes on sending when its peer has finished; and whether that is so.
+    pub(super) keeps: bool,
+    pub(super) half: bool,
     pub(super) inbox: Vec<u8>,
     letters: Vec<Vec<u8>>,
     pub(super) urgent: bool,
     /// An urgent byte has come: by some systems' count it stays unread, and so a close may be a reset.
     pub(super) was_urgent: bool,
     pub(super) end: Option<End>,
-    out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     pub(super) rule: Option<String>,
     heard: Sum,
+    sent: Sum,
     /// What a wait has found, before anyone is told.
     found: (bool, bool),
+    /// Whether the network holds little for it and for its far end.
+    pub(super) narrow: bool,
+    /// Whether it has more to send than the network holds. Then `out` is what its far end has not read: how much of that the
+    /// network has taken is not known, and so neither is when it writes.
+    pub(super) hushed: bool,
+    /// Whether its far end went in the middle of that, and left it nobody knows how much of it.
+    pub(super) flooded: bool,
+    /// Whether it has read that, so that nobody knows how much it has heard.
+    vague: bool,
 }
 
 impl Channel {
@@ -54,14 +80,39 @@ impl Channel {
     pub(super) fn hears_urgent(&self) -> bool {
         self.readable && self.inbox.is_empty() && self.end.is_none() && !self.urgent && self.rule.is_none()
     }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.end.is_some_and(End::is_gone)
+    }
+
+    /// Whether something waits in the channel itself, however much the network has taken.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.hushed && self.out.len() > super::HELD
+    }
+
+    /// Whether it is known what it is told when its far end goes, which is nothing for now if it neither reads nor sends.
+    pub(super) fn can_be_left(&self) -> bool {
+        !self.open || !self.hushed || self.reads() || self.out.is_empty() || self.is_stuck()
+    }
+
+    /// Whether it hears what its far end does.
+    pub(super) fn reads(&self) -> bool {
+        self.readable && !self.half
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 struct Peer {
     inbox: Vec<u8>,
     heard: Sum,
+    /// Whether it has gone.
+    gone: bool,
     /// How the channel closed: with something unread, or not.
     reset: Option<bool>,
+    /// The channel that went while it had more to send than the network holds.
+    owed_by: Option<usize>,
+    /// Whether it has received that, so that nobody knows how much it has heard.
+    vague: bool,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +143,8 @@ impl Model {
             open: true,
             readable: true,
             chunk: 4096,
+            keeps: false,
+            half: false,
             inbox: Vec::new(),
             letters: Vec::new(),
             urgent: false,
@@ -100,7 +153,12 @@ impl Model {
             out: Vec::new(),
             rule: None,
             heard: Sum::default(),
+            sent: Sum::default(),
             found: (false, false),
+            narrow: false,
+            hushed: false,
+            flooded: false,
+            vague: false,
         });
     }
 
@@ -148,7 +206,7 @@ impl Model {
     /// Whether somebody is there to receive, and nothing else of the channel is under way.
     pub(super) fn can_push(&self, at: usize) -> bool {
         let channel = &self.channels[at];
-        channel.is_quiet() && channel.end != Some(End::Gone) && channel.far != Far::Nobody
+        channel.is_quiet() && !channel.is_left() && channel.far != Far::Nobody
     }
 
     /// How much waits in the other direction already.
@@ -160,18 +218,28 @@ impl Model {
         }
     }
 
-    pub(super) fn end_from_peer(&mut self, at: usize, shut: bool) {
-        self.channels[at].end = Some(if shut { End::Shut } else { End::Gone });
-        if let (false, Far::Peer(peer)) = (shut, &self.channels[at].far) {
-            self.peers.remove(peer);
-        }
+    /// The peer shuts its writing, or goes.
+    pub(super) fn end_from_peer(&mut self, at: usize, how: &str) {
+        let Far::Peer(name) = self.channels[at].far.clone() else { return };
+        let unread = self.feeds(at).is_some();
+        let Some(peer) = self.peers.get_mut(&name) else { return };
+        let channel = &mut self.channels[at];
+        let end = match how {
+            "shut" => End::Shut,
+            "close" if peer.inbox.is_empty() && !unread => End::Left,
+            // The end had come before.
+            _ if channel.end.is_some() && !channel.local => End::Cut,
+            _ => End::Reset,
+        };
+        peer.gone = end.is_gone();
+        channel.end = Some(end);
     }
 
     /// Whether the far end is a peer that has been given everything, so that it sees how the channel closes.
     pub(super) fn waits_for_nobody(&self, at: usize) -> bool {
         match &self.channels[at].far {
             Far::Peer(peer) if !self.channels[at].was_urgent => {
-                self.peers.get(peer).is_some_and(|peer| peer.inbox.is_empty())
+                self.peers.get(peer).is_some_and(|peer| peer.inbox.is_empty() && !peer.gone && peer.owed_by.is_none())
             }
             _ => false,
         }
@@ -183,19 +251,26 @@ impl Model {
         self.gone(at);
     }
 
-    /// The channel is closed, and its far end is to hear of it.
+    /// The channel is closed, and its far end is to hear of it. What it has not sent nobody hears of.
     fn gone(&mut self, at: usize) {
+        let unread = !self.channels[at].inbox.is_empty() || self.channels[at].flooded || self.feeder(at).is_some();
+        let under_way = self.feeds(at).is_some();
         let channel = &mut self.channels[at];
         channel.open = false;
-        let unread = !channel.inbox.is_empty();
+        channel.out.clear();
         match channel.far.clone() {
             Far::Nobody => {}
             Far::Peer(peer) => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.reset = Some(unread);
+                    peer.owed_by = under_way.then_some(at);
                 }
             }
-            Far::Channel(far) => self.channels[far].end = Some(End::Gone),
+            Far::Channel(far) => {
+                let far = &mut self.channels[far];
+                far.end = Some(if unread { End::Reset } else { End::Left });
+                far.flooded = under_way;
+            }
         }
     }
 
@@ -205,7 +280,8 @@ impl Model {
     }
 
     pub(super) fn peers_with_data(&self) -> Vec<String> {
-        let waiting = self.peers.iter().filter(|(_, peer)| !peer.inbox.is_empty() && peer.reset != Some(true));
+        let known = |peer: &Peer| !peer.gone && peer.owed_by.is_none() && peer.reset != Some(true);
+        let waiting = self.peers.iter().filter(|(_, peer)| !peer.inbox.is_empty() && known(peer));
         waiting.map(|(name, _)| name.clone()).collect()
     }
 
@@ -213,116 +289,36 @@ impl Model {
         self.peers[peer].inbox.len()
     }
 
+    /// A peer receives so many bytes, of which not all need have come yet.
     pub(super) fn recv(&mut self, name: &str, count: usize) {
+        let channel = self.channels.iter().position(|channel| channel.far == Far::Peer(name.into()));
         let peer = self.peers.get_mut(name).unwrap_or_else(|| unreachable!("{name} has data"));
-        let got: Vec<_> = peer.inbox.drain(..count).collect();
+        let mut got: Vec<_> = peer.inbox.drain(..count.min(peer.inbox.len())).collect();
+        if let Some(channel) = channel.map(|at| &mut self.channels[at]) {
+            got.extend(channel.passes(count - got.len()));
+        }
         peer.heard.add(&got);
         self.say(name, &format!("got {}", quote(&got)));
     }
 
     pub(super) fn everyone_who_heard(&self) -> Vec<String> {
-        let channels = self.channels.iter().filter(|channel| channel.heard != Sum::default());
-        let peers = self.peers.iter().filter(|(_, peer)| peer.heard != Sum::default());
+        let channels = self.channels.iter().filter(|channel| channel.heard != Sum::default() && !channel.vague);
+        let peers = self.peers.iter().filter(|(_, peer)| peer.heard != Sum::default() && peer.owed_by.is_none());
         channels.map(|channel| channel.name.clone()).chain(peers.map(|(name, _)| name.clone())).collect()
     }
 
     pub(super) fn sum(&mut self, name: &str) {
         let channel = self.channels.iter().find(|channel| channel.name == name).map(|channel| channel.heard);
         let heard = channel.unwrap_or_else(|| self.peers[name].heard);
-        self.say(name, &heard.to_string());
+        self.say(name, &format!("heard {heard}"));
     }
 
-    // Turns.
-
-    /// Turns until nothing comes any more.
-    pub(super) fn run(&mut self) {
-        while self.find() {
-            for at in 0..self.channels.len() {
-                self.tell(at);
+    fn close_by_name(&mut self, name: &str) {
+        if let Some(victim) = self.channels.iter().position(|channel| channel.name == name) {
+            self.say(name, "closed by a neighbour");
+            if self.channels[victim].open {
+                self.gone(victim);
             }
-        }
-    }
-
-    /// What a wait would find.
-    fn find(&mut self) -> bool {
-        for channel in &mut self.channels {
-            let something =
-                !channel.inbox.is_empty() || !channel.letters.is_empty() || channel.urgent || channel.end.is_some();
-            channel.found = (channel.open && channel.readable && something, channel.open && !channel.out.is_empty());
-        }
-        self.channels.iter().any(|channel| channel.found != (false, false))
-    }
-
-    fn tell(&mut self, at: usize) {
-        let (read, write) = self.channels[at].found;
-        if read && self.channels[at].open {
-            self.read(at);
-        }
-        if write && self.channels[at].open {
-            self.write(at);
-        }
-    }
-
-    fn read(&mut self, at: usize) {
-        let channel = &mut self.channels[at];
-        let name = channel.name.clone();
-        if std::mem::take(&mut channel.urgent) {
-            channel.was_urgent = true;
-            return self.say(&name, "expt !");
-        }
-        if !channel.letters.is_empty() {
-            let letter = channel.letters.remove(0);
-            channel.heard.add(&letter);
-            return self.say(&name, &format!("read {}", quote(&letter)));
-        }
-        // The end of a stream is a read event as well, until somebody reads.
-        if let Some(last_word @ ("close" | "raise")) = channel.rule.clone().as_deref() {
-            self.say(&name, "read");
-            if last_word == "close" {
-                self.say(&name, "closed by its handler");
-            } else {
-                self.say(&name, "error handler");
-                self.say(&name, "close");
-            }
-            return self.gone(at);
-        }
-        if channel.inbox.is_empty() {
-            self.say(&name, "close");
-            return self.gone(at);
-        }
-        let rule = channel.rule.take();
-        let count = channel.chunk.min(channel.inbox.len());
-        let got: Vec<_> = channel.inbox.drain(..count).collect();
-        channel.heard.add(&got);
-        self.say(&name, &format!("read {}", quote(&got)));
-        match rule.as_deref().and_then(|rule| rule.split_once(' ')) {
-            Some(("push", word)) => self.push(at, word),
-            Some(("close", victim)) => {
-                if let Some(victim) = self.channels.iter().position(|channel| channel.name == victim) {
-                    let name = self.channels[victim].name.clone();
-                    self.say(&name, "closed by a neighbour");
-                    if self.channels[victim].open {
-                        self.gone(victim);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn write(&mut self, at: usize) {
-        let channel = &mut self.channels[at];
-        let (name, out) = (channel.name.clone(), std::mem::take(&mut channel.out));
-        let far = channel.far.clone();
-        self.say(&name, "write");
-        match far {
-            Far::Nobody => {}
-            Far::Peer(peer) => {
-                if let Some(peer) = self.peers.get_mut(&peer) {
-                    peer.inbox.extend(out);
-                }
-            }
-            Far::Channel(far) => self.channels[far].inbox.extend(out),
         }
     }
 }

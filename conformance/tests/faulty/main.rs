@@ -7,6 +7,7 @@
 mod registering;
 mod telling;
 mod waiting;
+mod walks;
 mod wrapper;
 
 use registering::*;

@@ -6,8 +6,8 @@ use std::thread::LocalKey;
 use std::time::Duration;
 
 use stheno::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Open, Os, Result};
-use stheno_conformance::Ground;
 use stheno_conformance::sim::Sim;
+use stheno_conformance::{Ground, World};
 
 /// What is done instead of what the contract says; by default nothing else.
 pub trait Fault<G: Ground> {
@@ -180,6 +180,37 @@ impl<G: Ground, B: Backend<G>> Backend<G> for Faulty<G, B> {
 
     fn now(&mut self, net: &G) -> Instant {
         self.fault.now(self.below.now(net))
+    }
+
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+}
+
+/// The same in a story, whose net has the transcript beside it.
+impl<G: Breakable, B: Backend<G>> Backend<World<G>> for Faulty<G, B> {
+    fn register(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
+        Backend::<G>::register(self, &mut net.below, socket, key, interest)
+    }
+
+    fn reregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key, interest: Interest) -> Result<()> {
+        Backend::<G>::reregister(self, &mut net.below, socket, key, interest)
+    }
+
+    fn deregister(&mut self, net: &mut World<G>, socket: &G::Socket, key: Key) -> Result<()> {
+        Backend::<G>::deregister(self, &mut net.below, socket, key)
+    }
+
+    fn wait(&mut self, net: &mut World<G>, timeout: Option<Duration>) -> Result<usize> {
+        Backend::<G>::wait(self, &mut net.below, timeout)
+    }
+
+    fn next(&mut self) -> Option<Fired> {
+        Backend::<G>::next(self)
+    }
+
+    fn now(&mut self, net: &World<G>) -> Instant {
+        Backend::<G>::now(self, &net.below)
     }
 
     fn name(&self) -> &'static str {

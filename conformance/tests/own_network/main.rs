@@ -50,6 +50,7 @@ fn small_stack() -> Backing {
         .with_at_most(stack::MOST, "the stack has that many, far ends included")
         .without(Need::Urgent, "the stack knows no urgent data")
         .without(Need::LocalPairs, "the stack has no socketpair")
+        .without(Need::Windows, "the stack's buffers are as they are")
         .without(Need::Inet6, "the stack was built without it")
         .without(Need::ClosedBehind, "a handle is closed by its owner alone")
         .without(Need::Waker, "the port has no bell yet")
