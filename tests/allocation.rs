@@ -247,7 +247,7 @@ fn a_trace_never_allocates_at_all() {
     }
 
     /// Text in fixed memory.
-    struct Page([u8; 256], usize);
+    struct Page([u8; 512], usize);
     impl std::fmt::Write for Page {
         fn write_str(&mut self, text: &str) -> std::fmt::Result {
             let end = self.1 + text.len();
@@ -261,7 +261,7 @@ fn a_trace_never_allocates_at_all() {
     type Small = EventLoop<Mirror, Seen, Poll<Fixed<2>>, Array<Slot<Mirror, Seen>, 2>>;
     let _alone = alone();
     let ((first, mut peer), (second, other)) = (Socket::pair().unwrap(), Socket::pair().unwrap());
-    let mut page = Page([0; 256], 0);
+    let mut page = Page([0; 512], 0);
     let spent = allocations(|| {
         let mut events: Small = EventLoop::with_parts(Seen::default(), Poll::default(), Array::default());
         events.add(first, Mirror).unwrap();

@@ -46,6 +46,16 @@ fn send(signal: Signal) {
     kill_process(getpid(), signal).unwrap();
 }
 
+/// Waits for a handler, boundedly: a signal to the process may be given to any of its threads, and is not there at once.
+fn comes_to(handled: &AtomicUsize, count: usize) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while handled.load(Ordering::SeqCst) < count {
+        assert!(Instant::now() < until, "the handler was not called");
+        std::thread::yield_now();
+    }
+    assert_eq!(handled.load(Ordering::SeqCst), count);
+}
+
 /// A channel of signals, which notes each as an octet.
 struct Watch {
     signals: Signals,
@@ -271,12 +281,12 @@ fn what_was_there_before_goes_on_when_nobody_watches() {
             events.add(signals.socket().unwrap(), Other(notes.clone())).unwrap();
             let so_far = handled.load(Ordering::SeqCst);
             send(Signal::USR1);
-            assert_eq!(handled.load(Ordering::SeqCst), so_far + 1, "it is called meanwhile");
+            comes_to(&handled, so_far + 1); // it is called meanwhile
             drop(signals);
             events.run().unwrap();
             assert_eq!(notes.all(), [Told::Close(Reason::End)]);
             send(Signal::USR1);
-            assert_eq!(handled.load(Ordering::SeqCst), so_far + 2, "and after it");
+            comes_to(&handled, so_far + 2); // and after it
             send(Signal::USR2); // has no effect any more, as is told
         });
         assert_eq!(open_descriptors(), before, "nothing is left");
