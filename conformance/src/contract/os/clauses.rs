@@ -157,6 +157,11 @@ fn signals<B: Backend<Os> + Open>() -> Verdict {
         sent
     });
     let mut check = || -> Verdict {
+        let until = watch.now() + PATIENCE;
+        while !came.load(Ordering::Relaxed) {
+            hold(watch.now() < until, || "no signal came".into())?;
+            watch.rests(Duration::from_millis(1))?;
+        }
         // Never shorter; and at best hardly longer, although each signal begins the call anew.
         let mut least = Duration::MAX;
         for _ in 0..4 {
