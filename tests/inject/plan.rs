@@ -54,6 +54,8 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("listen", &["EADDRINUSE"]),
     ("poll", &["EINTR", "ENOMEM"]),
     ("ppoll", &["EINTR", "ENOMEM"]),
+    // How the clock is looked for; earlier systems do not know it.
+    ("prctl", &["EINVAL"]),
     ("pselect6", &["EINTR", "ENOMEM"]),
     ("read", &["EAGAIN", "EINTR"]),
     ("recvfrom", RECEIVE),
@@ -62,6 +64,7 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("sendmsg", SEND),
     ("sendto", SEND),
     ("setsockopt", &["ENOBUFS", "ENOMEM", "EINVAL"]),
+    ("shutdown", &["ENOTCONN"]),
     ("socket", &["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EACCES"]),
     ("write", &["EAGAIN", "EINTR", "EPIPE", "EIO", "ENOSPC"]),
 ];
