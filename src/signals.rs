@@ -36,6 +36,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A loop that [drains](crate::EventLoop::drain) after the first signal closes this channel too, unless it
+//! [`stays`](crate::Dispatcher::stays) to hear of the second one, which then ends the drain at once.
+//!
 //! # What is told, and what is not
 //!
 //! - **None is lost**: a signal that came is told by the next turn at the latest, also one that comes while others are being

@@ -98,6 +98,15 @@ pub trait Dispatcher<N: Net, T = Self> {
         true
     }
 
+    /// Whether the channel stays while the loop [drains](crate::EventLoop::drain), until all who do not have gone: it hears
+    /// of signals, say, and of the second one that ends the drain at once. No listener stays.
+    ///
+    /// Asked by a drain alone.
+    #[doc(alias = "unref")]
+    fn stays(&self) -> bool {
+        false
+    }
+
     /// The connection is made. The channel is connected already.
     #[doc(alias = "handle_connect_event")]
     fn handle_connect(&mut self, channel: &mut Channel<'_, N, T>) -> Result<()> {

@@ -400,7 +400,7 @@ pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(
     }
 }
 
-/// Ends a channel of a loop that drains, unless something waits to be sent.
+/// Ends a channel of a loop that drains, unless something waits to be sent, or it stays to the last.
 pub(crate) fn drained<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let own = &channel.io.own;
     let sends = match own.state {
@@ -409,7 +409,7 @@ pub(crate) fn drained<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channe
         State::Connecting => dispatcher.writable(),
         state => state.can_write() && !own.muted().intersects(Interest::WRITE) && dispatcher.writable(),
     };
-    if !sends {
+    if !sends && !dispatcher.stays() {
         end(dispatcher, channel, Reason::Drained);
     }
 }

@@ -137,6 +137,103 @@ fn a_stop_ends_the_time() {
     assert_eq!(log.take().last().unwrap(), "b close: the loop ends, and what waited was not taken in time");
 }
 
+/// One hears of things to the end, and goes last. No time is waited out for it.
+#[test]
+fn who_stays_goes_last() {
+    let (mut events, log) = (events(), Log::default());
+    events.net_mut().capacity = 3;
+    let (_, bell) = add(&mut events, log.actor("bell").staying());
+    let (_, far) = add(&mut events, wordy(&log, "a"));
+    let (_, other) = add(&mut events, log.actor("watch").staying());
+    let (timer, idle) = (log.actor("timer").staying(), log.actor("idle").staying());
+    events.add_timer(ms(2), timer).unwrap();
+    events.create(Kind::Stream, 8_u16, idle).unwrap();
+    // A listener does not stay, whatever it says.
+    events.listen(7_u16, log.actor("door").staying()).unwrap();
+    events.net_mut().after(ms(1), move |net| net.say(bell, b"ring"));
+    for time in 3..=5 {
+        events.net_mut().after(ms(time), move |net| drop(net.hear(far)));
+    }
+    events.drain(ms(100)).unwrap();
+    let told = log.take();
+    assert_eq!(
+        told[..8],
+        [
+            "door close: the loop ends",
+            "a drain",
+            "a write",
+            "bell read ring",
+            "timer timeout",
+            "a write",
+            "a write",
+            "a close: the loop ends"
+        ]
+    );
+    let mut rest = told[8..].to_vec();
+    rest.sort();
+    assert_eq!(rest, ["bell close: the loop ends", "idle close: the loop ends", "watch close: the loop ends"]);
+    assert_eq!(events.net().elapsed(), ms(4), "as soon as the last of the others has gone");
+    assert!(events.is_empty() && events.net_mut().has_ended(other));
+}
+
+/// Who stays is not late, who does not is; and where all stay there is nothing to wait for.
+#[test]
+fn who_stays_is_not_late() {
+    let (mut events, log) = (events(), Log::default());
+    events.net_mut().capacity = 3;
+    add(&mut events, log.actor("bell").staying());
+    events.drain(ms(100)).unwrap();
+    log.tells(["bell close: the loop ends"]);
+    assert_eq!(events.net().elapsed(), Duration::ZERO);
+    add(&mut events, wordy(&log, "a"));
+    add(&mut events, log.actor("bell").staying());
+    events.drain(ms(50)).unwrap();
+    let mut told = log.take();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "a close: the loop ends, and what waited was not taken in time",
+            "a drain",
+            "a write",
+            "bell close: the loop ends"
+        ]
+    );
+    assert_eq!(events.net().elapsed(), ms(50));
+}
+
+/// One that stayed, and stays no longer, goes as the others do.
+#[test]
+fn who_stays_may_change_its_mind() {
+    let (mut events, log) = (events(), Log::default());
+    let bell = log.actor("bell").staying();
+    let stays = bell.stays.clone();
+    let bell = bell.on(move |event, _| {
+        if let Event::Read = event {
+            stays.set(false);
+        }
+        None
+    });
+    let (_, far) = add(&mut events, bell);
+    events.net_mut().capacity = 3;
+    let (_, slow) = add(&mut events, wordy(&log, "a"));
+    events.net_mut().after(ms(1), move |net| net.say(far, b"ring"));
+    for time in 2..=4 {
+        events.net_mut().after(ms(time), move |net| drop(net.hear(slow)));
+    }
+    events.drain(ms(50)).unwrap();
+    log.tells([
+        "bell drain",
+        "a drain",
+        "a write",
+        "bell read ring",
+        "bell close: the loop ends",
+        "a write",
+        "a write",
+        "a close: the loop ends",
+    ]);
+}
+
 /// A dispatcher that leaves writing to the default has nothing to send, as far as anyone knows.
 #[test]
 fn an_unhandled_write_holds_nobody_up() {

@@ -171,6 +171,8 @@ pub(super) struct Ways {
     pub(super) keeps_sending: bool,
     /// Whether it has something to do when the loop drains, which is then told as `drain`.
     pub(super) says_farewell: bool,
+    /// Whether it stays while the loop drains.
+    pub(super) stays: bool,
     /// What its guests say as soon as they are channels.
     pub(super) greeting: &'static [u8],
 }
@@ -187,6 +189,7 @@ impl<G: Ground> Actor<G> {
             forgiving: false,
             keeps_sending: false,
             says_farewell: false,
+            stays: false,
             greeting: b"",
         };
         Self { name: name.into(), log: log.clone(), ways, script: None, guests: 0 }
@@ -224,6 +227,10 @@ impl<G: Ground> Dispatcher<G> for Actor<G> {
 
     fn writable(&self) -> bool {
         self.ways.writable
+    }
+
+    fn stays(&self) -> bool {
+        self.ways.stays
     }
 
     fn handle_connect(&mut self, channel: &mut Channel<'_, G, Self>) -> stheno::Result<()> {

@@ -18,7 +18,8 @@ where
     ///
     /// Listeners close first, and timers. Everyone else is told [`handle_drain`](Dispatcher::handle_drain), and is closed as
     /// soon as nothing waits to be sent, which is what `writable` says; a connection attempt for which nothing waits is
-    /// given up. Meanwhile the loop turns as ever. When the time is over the rest is closed. All are told `handle_close`,
+    /// given up. Meanwhile the loop turns as ever. Who [stays](Dispatcher::stays), as one does that hears of signals, is
+    /// closed after the last of the others. When the time is over the rest is closed. All are told `handle_close`,
     /// with [`Reason::Drained`] or [`Reason::TimedOut`]; who ends by itself meanwhile, with its own reason.
     ///
     /// A request to stop, by a handler or a waker, ends the time at once. An error is the backend's; then the rest is closed
@@ -28,7 +29,12 @@ where
     pub fn drain(&mut self, within: Duration) -> Result<()> {
         let until = self.now() + within;
         self.each(|dispatcher, channel, _| {
-            if matches!(channel.state(), State::Listening | State::Idle | State::Timer) {
+            let goes = match channel.state() {
+                State::Listening => true,
+                State::Idle | State::Timer => !dispatcher.stays(),
+                _ => false,
+            };
+            if goes {
                 firing::end(dispatcher, channel, Reason::Drained);
             }
         });
@@ -41,22 +47,43 @@ where
         self.ledger.draining = true;
         let drained = self.turn_until(until);
         self.ledger.draining = false;
-        self.each(|dispatcher, channel, _| firing::end(dispatcher, channel, Reason::TimedOut));
+        self.each(|dispatcher, channel, _| {
+            let reason = if dispatcher.stays() { Reason::Drained } else { Reason::TimedOut };
+            firing::end(dispatcher, channel, reason);
+        });
         while self.ledger.dirty != NIL {
             self.settle_pass(false);
         }
         drained
     }
 
-    /// Turns until nobody is left, the time has come, or the loop is asked to stop.
+    /// Turns until nobody is left but those who stay, the time has come, or the loop is asked to stop.
     fn turn_until(&mut self, until: Instant) -> Result<()> {
-        while !self.is_empty() {
+        let mut at = 0;
+        while self.someone_goes(&mut at) {
             let left = until.saturating_since(self.now());
             if left.is_zero() || self.turn(Some(left))?.stopped {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Whether there is one who does not stay, looked for from here on, and round once: whoever was found last is asked
+    /// first, so that all turns of a drain together look at each slot a few times.
+    fn someone_goes(&self, at: &mut usize) -> bool {
+        let goes =
+            |slot: &Slot<T, N>| slot.own.state.is_live() && slot.dispatcher.as_ref().is_some_and(|who| !who.stays());
+        let slots = self.slots.as_slice();
+        let (before, after) = slots.split_at_checked(*at).unwrap_or((slots, &[]));
+        let further = after.iter().position(goes).map(|steps| *at + steps);
+        match further.or_else(|| before.iter().position(goes)) {
+            Some(index) => {
+                *at = index;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Does something with each channel, which is settled afterwards; costs time in the size of the table.

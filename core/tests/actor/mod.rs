@@ -44,7 +44,15 @@ impl Log {
     }
 
     pub fn actor(&self, name: &'static str) -> Actor {
-        Actor { name, log: self.clone(), chunk: 64, wants: Wants::default(), eof: Eof::Close, hook: None }
+        Actor {
+            name,
+            log: self.clone(),
+            chunk: 64,
+            wants: Wants::default(),
+            eof: Eof::Close,
+            stays: Rc::default(),
+            hook: None,
+        }
     }
 }
 
@@ -89,6 +97,7 @@ pub struct Actor {
     pub chunk: usize,
     pub wants: Wants,
     eof: Eof,
+    pub stays: Rc<Cell<bool>>,
     hook: Option<Hook>,
 }
 
@@ -105,6 +114,11 @@ impl Actor {
 
     pub fn keeps_sending(mut self) -> Self {
         self.eof = Eof::KeepSending;
+        self
+    }
+
+    pub fn staying(self) -> Self {
+        self.stays.set(true);
         self
     }
 
@@ -150,6 +164,11 @@ impl Dispatcher<Memory> for Actor {
         self.wants.asked.set(self.wants.asked.get() + 1);
         self.wants.read.get()
     }
+
+    fn stays(&self) -> bool {
+        self.stays.get()
+    }
+
     fn writable(&self) -> bool {
         self.wants.asked.set(self.wants.asked.get() + 1);
         self.wants.write.get()

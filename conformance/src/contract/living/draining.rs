@@ -17,6 +17,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         case("draining-closes-listeners-first-and-tells-everyone", "rule 2", told::<G, B>),
         case("what-waits-is-sent-before-a-drained-channel-closes", "rules 2 and 3", sent::<G, B>),
         case("who-is-not-done-in-time-is-told-so", "rules 2 and 9", late::<G, B>),
+        case("who-stays-while-a-loop-drains-goes-last", "rules 1 and 2", stayed::<G, B>),
     ]
 }
 
@@ -85,4 +86,25 @@ fn late<G: Ground, B: Backend<G> + Open>() -> Verdict {
     same("what was told", lines, ["B: close drained", "A: close timed out"])?;
     let took = stage.elapsed(began);
     hold(took >= time && stage.events.is_empty(), || format!("expected {time:?}, came {took:?}"))
+}
+
+/// One that hears of signals, say: it is read while others are waited for, and goes after them.
+fn stayed<G: Ground, B: Backend<G> + Open>() -> Verdict {
+    let mut stage = Stage::<G, B>::new()?;
+    let (_, mut caller) = stage.pair(stage.actor("S").but(|ways| ways.stays = true))?;
+    let (mut ours, _theirs) = stage.net().pair()?;
+    stage.net().fill(&mut ours)?;
+    stage.events.add(ours, stage.actor("A").but(|ways| ways.writable = true))?;
+    stage.net().say(&mut caller, b"enough")?;
+    let began = stage.net().clock();
+    stage.events.drain(Duration::from_millis(50))?;
+    let mut lines = stage.log.lines();
+    lines.retain(|line| line != "A: write");
+    lines[1..].sort();
+    same("what was told", lines, ["S: read enough", "A: close timed out", "S: close drained"])?;
+    let (_, _caller) = stage.pair(stage.actor("S").but(|ways| ways.stays = true))?;
+    stage.log.clear();
+    stage.events.drain(PATIENCE)?;
+    same("what was told where nobody else is", stage.log.lines(), ["S: close drained"])?;
+    hold(stage.elapsed(began) < PATIENCE / 2, || "nobody went, and it waited".into())
 }
