@@ -5,11 +5,12 @@ use core::time::Duration;
 use rustix::event::{FdSetElement, Timespec, fd_set_bound};
 use rustix::fd::{AsFd, AsRawFd, RawFd};
 use rustix::io::Errno;
-use stheno_core::backend::{REGISTERED_TWICE, wait_out};
+use stheno_core::backend::{Except, REGISTERED_TWICE, wait_out};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result};
 
 use crate::Memory;
-use crate::sets::{BITS, bits, put, union};
+use crate::memory::sealed::Parts;
+use crate::sets::{BITS, bits, has, put, union};
 use crate::system::{failure, now, timespec};
 
 /// The select backend, in the [`Memory`] that it is given.
@@ -39,6 +40,7 @@ use crate::system::{failure, now, timespec};
 pub struct Select<M> {
     memory: M,
     base: usize,
+    except: Except,
     /// One past the highest descriptor in a set: what the call takes as `nfds`.
     bound: usize,
     /// How many words of the ready sets hold results: those still to be taken, and nothing else.
@@ -60,7 +62,22 @@ impl<M: Memory> Select<M> {
     /// For systems whose sockets have the highest numbers. The sets begin at 0 all the same, as the system wants them.
     pub fn with_base(memory: M, base: RawFd) -> Self {
         let base = usize::try_from(base).unwrap_or(0);
-        Self { memory, base, bound: 0, words: 0, cursor: 0, invalid: false }
+        Self { memory, base, except: Except::Urgent, bound: 0, words: 0, cursor: 0, invalid: false }
+    }
+
+    /// The same, for a system whose third set means this.
+    ///
+    /// ```
+    /// use stheno_core::backend::Except;
+    /// use stheno_select::{Fixed, Select};
+    /// // ESP-IDF: ten sockets that have the numbers from 54 on, and whose errors may show in the third set alone.
+    /// let select = Select::with_base(Fixed::<2, 10>::default(), 54).excepting(Except::Trouble);
+    /// ```
+    #[must_use]
+    #[doc(alias = "exceptfds")]
+    pub fn excepting(mut self, except: Except) -> Self {
+        self.except = except;
+        self
     }
 
     fn insert(&mut self, number: RawFd, key: Key, interest: Interest) -> Result<()> {
@@ -106,7 +123,8 @@ impl<M: Memory> Select<M> {
     /// Puts the descriptor into the sets that the interest names and takes it out of the others.
     fn want(&mut self, descriptor: usize, interest: Interest) {
         let parts = self.memory.parts();
-        let asked = SETS.map(|(bit, _)| interest.contains(bit));
+        let [read, write] = [Interest::READ, Interest::WRITE].map(|bit| interest.contains(bit));
+        let asked = [read, write, self.except.watches(interest)];
         for (set, asked) in parts.want.into_iter().zip(asked) {
             put(set, descriptor, asked);
         }
@@ -220,7 +238,8 @@ impl<M: Memory> Select<M> {
 
     /// Takes the next descriptor out of the ready sets: one lap, from the cursor on.
     fn search(&mut self) -> Option<(usize, Readiness)> {
-        let mut ready = self.memory.parts().ready;
+        let except = self.except;
+        let Parts { mut ready, want, .. } = self.memory.parts();
         let mut at = if self.cursor / BITS < self.words { self.cursor } else { 0 };
         // The first word comes again at the end, for the bits below the cursor.
         for _ in 0..=self.words {
@@ -228,8 +247,11 @@ impl<M: Memory> Select<M> {
             let firsts = ready.each_ref().map(|set| bits(set, word).find(|bit| *bit >= at % BITS));
             if let Some(bit) = firsts.iter().copied().flatten().min() {
                 let descriptor = word * BITS + bit;
+                let [read, write, _] = want.each_ref().map(|set| has(set, descriptor));
+                let wanted = Interest::READ.when(read) | Interest::WRITE.when(write) | Interest::PRIORITY;
                 let mut readiness = Readiness::NONE;
-                for ((set, first), (_, says)) in ready.iter_mut().zip(firsts).zip(SETS) {
+                let says = [Readiness::READABLE, Readiness::WRITABLE, except.says(wanted)];
+                for ((set, first), says) in ready.iter_mut().zip(firsts).zip(says) {
                     if first == Some(bit) {
                         put(set, descriptor, false);
                         readiness |= says;
@@ -299,13 +321,6 @@ fn call(bound: usize, sets: [&mut [FdSetElement]; 3], timeout: Option<&Timespec>
     let found = unsafe { rustix::event::select(number, read, write, except, timeout) };
     found.map(|found| usize::try_from(found).unwrap_or(0))
 }
-
-/// The sets in the order of the call: who goes into each, and what it says of those who come out.
-const SETS: [(Interest, Readiness); 3] = [
-    (Interest::READ, Readiness::READABLE),
-    (Interest::WRITE, Readiness::WRITABLE),
-    (Interest::PRIORITY, Readiness::PRIORITY),
-];
 
 const BELOW_BASE: Error = Error::new(ErrorKind::Invalid, "the descriptor is below the first that can be watched");
 const ANOTHER_KEY: Error = Error::new(ErrorKind::Invalid, "the descriptor is registered under another key");

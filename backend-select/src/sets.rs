@@ -10,7 +10,7 @@ use rustix::event::{FdSetElement, FdSetIter, fd_set_insert, fd_set_remove};
 /// ```
 pub const BITS: usize = size_of::<FdSetElement>() * 8;
 
-/// Says whether the descriptor is in the set. Does nothing past the set's end.
+/// Puts the descriptor into the set, or takes it out. Does nothing past the set's end.
 pub(crate) fn put(set: &mut [FdSetElement], descriptor: usize, present: bool) {
     let (word, bit) = (descriptor / BITS, (descriptor % BITS) as i32);
     match set.get_mut(word..=word) {
@@ -18,6 +18,11 @@ pub(crate) fn put(set: &mut [FdSetElement], descriptor: usize, present: bool) {
         Some(word) => fd_set_remove(word, bit),
         None => {}
     }
+}
+
+/// Whether the descriptor is in the set.
+pub(crate) fn has(set: &[FdSetElement], descriptor: usize) -> bool {
+    bits(set, descriptor / BITS).any(|bit| bit == descriptor % BITS)
 }
 
 /// The bits of one word, in order; none past the set's end.

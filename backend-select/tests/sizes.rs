@@ -3,8 +3,12 @@
 #[path = "../../tests/backend/support.rs"]
 mod support;
 
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use rustix::fd::OwnedFd;
+use rustix::net::SendFlags;
+use stheno_core::backend::Except;
 use stheno_core::{ErrorKind, Readiness};
 use stheno_select::{BITS, Fixed, Select};
 use support::*;
@@ -129,4 +133,26 @@ fn sets_on_the_heap_grow_to_their_end() {
     assert_eq!(small.register(&far, 1, W).unwrap_err().kind(), ErrorKind::Invalid);
     small.register(&a, 1, W).unwrap();
     assert_eq!(small.look(), [(1, Readiness::WRITABLE)]);
+}
+
+/// Where the third set means trouble it leads to what is wanted; an urgent byte is what raises it here.
+#[test]
+fn the_third_set_may_mean_trouble() {
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let theirs = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+    let ours = OwnedFd::from(door.accept().unwrap().0);
+    for (interest, told) in
+        [(R, Readiness::READABLE), (W, Readiness::WRITABLE), (R | W, Readiness::READABLE | Readiness::WRITABLE)]
+    {
+        let mut watch = Watch(Select::new(Fixed::<8, 512>::default()).excepting(Except::Trouble));
+        watch.register(&ours, 1, interest).unwrap();
+        if interest == R {
+            assert_eq!(watch.look(), []);
+            rustix::net::send(&theirs, b"!", SendFlags::OOB).unwrap();
+            assert_eq!(watch.wait(Duration::from_secs(10)), Ok(1));
+        }
+        assert_eq!(watch.look(), [(1, told)]);
+        watch.reregister(&ours, 1, P).unwrap();
+        assert_eq!(watch.look(), [], "an urgent byte is nothing that is told there");
+    }
 }

@@ -143,6 +143,46 @@ pub const fn told(system: Readiness, interest: Interest) -> Readiness {
         .union(Readiness::HANGUP.when(hangup))
 }
 
+/// What it means on a system that `select` leaves a socket in its third set, the one that POSIX calls "except".
+///
+/// ```
+/// use stheno_core::{Interest, Readiness, backend::Except};
+/// assert_eq!(Except::Urgent.says(Interest::READ | Interest::PRIORITY), Readiness::PRIORITY);
+/// assert_eq!(Except::Trouble.says(Interest::READ | Interest::PRIORITY), Readiness::READABLE);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Except {
+    /// There is an urgent byte, and nothing else: Linux, the BSDs, macOS.
+    #[default]
+    Urgent,
+    /// There was an error or the stream has ended, which the other two sets need not show then: NuttX, Zephyr, ESP-IDF,
+    /// lwIP, FreeRTOS+TCP. It leads to whatever the channel wants, where it finds out which of them it was (B6); urgent
+    /// bytes are not told there.
+    Trouble,
+}
+
+impl Except {
+    /// Whether a socket that is watched for this goes into the third set.
+    #[inline]
+    pub const fn watches(self, interest: Interest) -> bool {
+        match self {
+            Self::Urgent => interest.contains(Interest::PRIORITY),
+            Self::Trouble => interest.intersects(Interest::READ.union(Interest::WRITE)),
+        }
+    }
+
+    /// What a socket that comes back in the third set says to whoever has this interest.
+    #[inline]
+    pub const fn says(self, interest: Interest) -> Readiness {
+        match self {
+            Self::Urgent => Readiness::PRIORITY.when(interest.contains(Interest::PRIORITY)),
+            Self::Trouble => Readiness::READABLE
+                .when(interest.contains(Interest::READ))
+                .union(Readiness::WRITABLE.when(interest.contains(Interest::WRITE))),
+        }
+    }
+}
+
 /// The error of clause B2, for backends to return.
 pub const REGISTERED_TWICE: Error = Error::new(ErrorKind::Invalid, "the key is registered already").doing("register");
 
@@ -211,6 +251,22 @@ mod tests {
             },
         );
         assert_eq!(failed, Err(BROKEN));
+    }
+
+    /// Whoever is watched can be told, and who is not is told nothing.
+    #[test]
+    fn the_third_set_is_for_those_to_whom_it_says_something() {
+        for except in [Except::Urgent, Except::Trouble] {
+            for interest in (0..8).map(Interest::from_bits_truncate) {
+                assert_eq!(except.watches(interest), !except.says(interest).is_empty(), "{except:?} for {interest}");
+            }
+        }
+        use Readiness as R;
+        let both = Interest::READ | Interest::WRITE;
+        assert_eq!(Except::Trouble.says(both), R::READABLE | R::WRITABLE);
+        assert_eq!(Except::Trouble.says(Interest::WRITE), R::WRITABLE);
+        assert_eq!(Except::Trouble.says(Interest::PRIORITY), R::NONE);
+        assert_eq!(Except::Urgent.says(Interest::ALL), R::PRIORITY);
     }
 
     /// What one bit of the system's says to READ, to WRITE and to PRIORITY; of several, each says its own.

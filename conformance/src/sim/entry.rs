@@ -1,11 +1,12 @@
 //! A place in the world's table, and what may be in it.
 
-use stheno_core::{Interest, Key, Kind, Readiness};
+use stheno_core::{Interest, Key, Kind};
 
 use super::address::Address;
 use super::errno::Errno;
 use super::link::Link;
 use super::stream::Stream;
+use super::systems::Truth;
 
 /// A socket of the simulated network: a number that is used again, and how often it was used before.
 ///
@@ -150,16 +151,15 @@ impl<B> Entry<B> {
     }
 
     /// What a system would say of it, of all that there is to be said; `has_room` answers for its peer.
-    pub(super) fn readiness(&self, has_room: bool) -> Readiness {
+    pub(super) fn truth(&self, has_room: bool) -> Truth {
+        let nothing = Truth::default();
         match &self.end {
-            End::Vacant | End::Ghost { .. } => Readiness::NONE,
-            End::Fresh => Readiness::WRITABLE | Readiness::HANGUP,
-            End::Listener(line) => Readiness::READABLE.when(line.len > 0),
-            End::Stream(stream) => stream.readiness(has_room),
+            End::Vacant | End::Ghost { .. } => nothing,
+            End::Fresh => Truth { room: true, hangup: true, ..nothing },
+            End::Listener(line) => Truth { data: line.len > 0, ..nothing },
+            End::Stream(stream) => stream.truth(has_room),
             End::Mailbox(mailbox) => {
-                Readiness::WRITABLE
-                    | Readiness::READABLE.when(mailbox.waiting > 0)
-                    | Readiness::ERROR.when(mailbox.error.is_some())
+                Truth { data: mailbox.waiting > 0, room: true, error: mailbox.error.is_some(), ..nothing }
             }
         }
     }

@@ -77,6 +77,7 @@ mod outside;
 #[cfg(feature = "std")]
 mod seed;
 mod stream;
+mod systems;
 mod transfer;
 mod watch;
 
@@ -91,6 +92,7 @@ pub use net::Simulated;
 pub use network::Network;
 #[cfg(feature = "std")]
 pub use seed::seed;
+pub use systems::{EspIdf, FreeRtosPlusTcp, LwIp, NuttX, On, Sets, System, Truth, Unhinted, Zephyr};
 pub use watch::Batch;
 
 /// A simulated network with its memory on the heap.

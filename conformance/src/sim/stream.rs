@@ -1,7 +1,6 @@
 //! One end of a connection: what has come, what is under way, and what is over.
 
 use fastrand::Rng;
-use stheno_core::Readiness;
 
 use super::address::Address;
 use super::entry::Id;
@@ -9,6 +8,7 @@ use super::errno::Errno;
 use super::link::Link;
 use super::memory::Bytes;
 use super::network::nanos;
+use super::systems::Truth;
 
 /// One end of a connection, or of an attempt at one.
 pub(super) struct Stream<B> {
@@ -253,17 +253,20 @@ impl<B> Stream<B> {
         has_room || (self.is_broken() && !self.local)
     }
 
-    pub(super) fn readiness(&self, has_room: bool) -> Readiness {
+    pub(super) fn truth(&self, has_room: bool) -> Truth {
         if self.call.is_some() {
-            return Readiness::NONE;
+            return Truth::default();
         }
-        let finished = (self.ended || self.deaf) && self.mute;
         // The place of the urgent byte is nothing to read.
         let next = self.mark.map_or(0, |mark| usize::from(mark.at == 0));
-        Readiness::READABLE.when(self.arrived > next || self.ended || self.deaf || self.over)
-            | Readiness::WRITABLE.when(self.is_writable(has_room))
-            | Readiness::PRIORITY.when(self.mark.is_some_and(|mark| mark.byte.is_some()))
-            | Readiness::ERROR.when(self.error.is_some())
-            | Readiness::HANGUP.when(self.over || finished)
+        let data = self.arrived > next;
+        Truth {
+            data: data || self.deaf,
+            end: self.ended && !data,
+            error: self.error.is_some(),
+            hangup: self.over || ((self.ended || self.deaf) && self.mute),
+            room: self.is_writable(has_room),
+            urgent: self.mark.is_some_and(|mark| mark.byte.is_some()),
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::entry::{End, Socket};
 use super::memory::Memory;
 use super::net::Simulated;
 use super::network::{Network, nanos};
+use super::systems::Truth;
 
 /// The backend: waits for what is ready on a simulated network, and tells of `MOST` sockets at a time.
 ///
@@ -41,24 +42,63 @@ impl<const MOST: usize> Batch<MOST> {
     }
 
     /// Fills in what is ready now.
-    fn look<M: Memory>(&mut self, net: &mut Network<M>) -> usize {
+    fn look<M: Memory>(&mut self, net: &mut Network<M>, says: Says) -> usize {
         (self.len, self.taken) = (0, 0);
         let all = net.sockets.as_slice().len();
         let order = (self.from.min(all)..all).chain(0..self.from.min(all));
         for index in order {
             let Some(result) = self.results.get_mut(self.len) else { break };
-            if let Some(fired) = net.fired(index) {
+            if let Some(fired) = net.fired(index, says) {
                 *result = (fired, index);
                 self.len += 1;
             }
         }
         self.len
     }
+
+    /// Waits, and tells what holds in these words.
+    pub(super) fn wait_for<M: Memory>(
+        &mut self,
+        net: &mut Network<M>,
+        timeout: Option<Duration>,
+        says: Says,
+    ) -> Result<usize> {
+        net.catch_up();
+        if let Some((_, last)) = self.taken.checked_sub(1).and_then(|last| self.results.get(last)) {
+            self.from = last + 1;
+        }
+        // A time past the end of the clock is no end.
+        let until = timeout.map(|time| net.now.saturating_add(nanos(time))).filter(|until| *until < u64::MAX);
+        loop {
+            let found = self.look(net, says);
+            if found > 0 {
+                return Ok(found);
+            }
+            if net.step(until.unwrap_or(u64::MAX)) {
+                continue;
+            }
+            net.now = until.ok_or(HANG)?;
+            return Ok(0);
+        }
+    }
+}
+
+/// What is told of what holds, to whoever has this interest.
+pub(super) type Says = fn(Truth, Interest) -> Readiness;
+
+/// As Linux tells it.
+fn plainly(Truth { data, end, error, hangup, room, urgent }: Truth, interest: Interest) -> Readiness {
+    let system = Readiness::READABLE.when(data || end)
+        | Readiness::WRITABLE.when(room)
+        | Readiness::PRIORITY.when(urgent)
+        | Readiness::ERROR.when(error)
+        | Readiness::HANGUP.when(hangup);
+    told(system, interest)
 }
 
 impl<M: Memory> Network<M> {
     /// What is to be told of a place in the table. That somebody closed what is watched is told once.
-    fn fired(&mut self, index: usize) -> Option<Fired> {
+    fn fired(&mut self, index: usize, says: Says) -> Option<Fired> {
         let entry = self.sockets.as_slice().get(index)?;
         let (key, interest) = entry.watched?;
         if interest.is_empty() {
@@ -73,7 +113,7 @@ impl<M: Memory> Network<M> {
             End::Stream(stream) => self.room(stream) > 0,
             _ => false,
         };
-        let readiness = told(entry.readiness(has_room), interest);
+        let readiness = says(entry.truth(has_room), interest);
         (!readiness.is_empty()).then_some(Fired { key, readiness })
     }
 }
@@ -130,24 +170,7 @@ impl<N: Simulated, const MOST: usize> Backend<N> for Batch<MOST> {
     }
 
     fn wait(&mut self, net: &mut N, timeout: Option<Duration>) -> Result<usize> {
-        let net = net.sim();
-        net.catch_up();
-        if let Some((_, last)) = self.taken.checked_sub(1).and_then(|last| self.results.get(last)) {
-            self.from = last + 1;
-        }
-        // A time past the end of the clock is no end.
-        let until = timeout.map(|time| net.now.saturating_add(nanos(time))).filter(|until| *until < u64::MAX);
-        loop {
-            let found = self.look(net);
-            if found > 0 {
-                return Ok(found);
-            }
-            if net.step(until.unwrap_or(u64::MAX)) {
-                continue;
-            }
-            net.now = until.ok_or(HANG)?;
-            return Ok(0);
-        }
+        self.wait_for(net.sim(), timeout, plainly)
     }
 
     fn next(&mut self) -> Option<Fired> {
