@@ -1,11 +1,9 @@
 //! Rule 9: time is exact.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Events, Log, events};
-use memory::{Far, HANG};
+use crate::actor::{Event, Events, Log, events};
+use crate::memory::{Far, HANG};
 use stheno_core::Key;
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

@@ -1,10 +1,8 @@
 //! Layers over a net: state that handlers share, and operations that are changed on the way.
 
-mod memory;
-
 use std::time::Duration;
 
-use memory::{Inside, Memory, Socket, Table, Watch, pair};
+use crate::memory::{Inside, Memory, Socket, Table, Watch, pair};
 use stheno_core::{
     Buffer, Channel, Dispatcher, Error, EventLoop, Guest, Half, Kind, Layer, Net, Received, Result, Slot, State, With,
 };
@@ -151,7 +149,7 @@ fn a_layer_hands_the_rest_down() {
     layer.below.close(other);
     assert_eq!(Net::take_error(&mut layer, &mut socket).unwrap(), None);
     assert_eq!(Net::local_address(&layer, &socket).unwrap() + 1, Net::peer_address(&layer, &socket).unwrap());
-    assert_eq!(<With<Memory, ()> as Net>::describe(memory::RESET), "reset");
+    assert_eq!(<With<Memory, ()> as Net>::describe(crate::memory::RESET), "reset");
     Net::shutdown(&mut layer, &mut socket, Half::Write).unwrap();
     assert!(layer.below.has_ended(far));
     Net::close(&mut layer, socket);

@@ -1,11 +1,10 @@
 //! Conversations: who speaks, who is heard, and when it is over.
-mod memory;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use memory::{Far, HANG, Memory, Table, Watch, pair};
+use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::chat::{Conversation, Frame, TOO_LONG, Terminator};
 use stheno_core::{Channel, Dispatcher, Eof, Error, ErrorKind, EventLoop, Key, Reason, Result, Slot};
 

@@ -1,10 +1,8 @@
 //! Rule 4: a key dies with its channel, and a slot is somebody else when it is used again.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Log, events};
+use crate::actor::{Event, Log, events};
 use stheno_core::storage::Array;
 use stheno_core::{ErrorKind, EventLoop, Fired, Net, Readiness, Slot};
 
@@ -91,7 +89,7 @@ fn the_net_and_the_socket_are_had_at_once() {
 #[test]
 fn a_slot_is_free_as_soon_as_the_turn_is_over() {
     let log = Log::default();
-    let (net, watch) = memory::pair();
+    let (net, watch) = crate::memory::pair();
     let mut events = EventLoop::<_, _, _, Array<Slot<_, _>, 2>>::with_parts(net, watch, Array::default());
     let (socket, far) = events.net_mut().connection();
     events.add(socket, log.actor("stays")).unwrap();
@@ -151,7 +149,7 @@ fn the_count_of_channels_is_that_of_their_keys() {
         fars.push(far);
         assert_eq!((events.len(), events.keys().count(), events.is_empty()), (count, count, false));
     }
-    let counts = |events: &actor::Events, expected: usize| {
+    let counts = |events: &crate::actor::Events, expected: usize| {
         assert_eq!((events.len(), events.keys().count(), events.net().held()), (expected, expected, expected));
     };
     events.net_mut().say(fars[0], b"y");

@@ -1,9 +1,8 @@
 //! Outboxes under pressure: marks that are told, sources that are paused, and ends that wait for the last byte.
-mod memory;
 
 use std::time::Duration;
 
-use memory::{Far, HANG, Memory, Table, Watch, pair};
+use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::{
     Channel, Dispatcher, ErrorKind, EventLoop, Key, Outbox, Reason, Received, Result, Slot, State, Watermark,
 };

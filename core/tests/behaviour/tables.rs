@@ -1,13 +1,11 @@
 //! When a table is asked to grow.
-mod actor;
-mod memory;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Events, Log, events};
-use memory::{Memory, Watch, pair};
+use crate::actor::{Actor, Events, Log, events};
+use crate::memory::{Memory, Watch, pair};
 use stheno_core::{EventLoop, Slot, Storage};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

@@ -1,13 +1,11 @@
 //! Rule 6: silence is free.
-mod actor;
-mod memory;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Event, Log, events};
-use memory::{HANG, Memory, Table, Watch, pair};
+use crate::actor::{Actor, Event, Log, events};
+use crate::memory::{HANG, Memory, Table, Watch, pair};
 use stheno_core::{Dispatcher, EventLoop, Half, Interest, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -66,10 +64,10 @@ fn priority_alone_is_parked_on_a_hangup() {
 /// Nobody handles what can be read; with both halves shut there is nothing to handle, and the end is told.
 #[test]
 fn what_nobody_handled_does_not_hide_the_end() {
-    let (mut events, log) = (actor::events(), Log::default());
+    let (mut events, log) = (crate::actor::events(), Log::default());
     let (socket, far) = events.net_mut().connection();
     let reader = log.actor("a").on(|event, channel| match event {
-        actor::Event::Read => Some(Unwritten.handle_read(channel)),
+        crate::actor::Event::Read => Some(Unwritten.handle_read(channel)),
         _ => None,
     });
     let key = events.add(socket, reader).unwrap();

@@ -1,8 +1,7 @@
 //! The traits of `embedded-io`: what waits is an error, and what is full or at its end says so.
-mod memory;
 
+use crate::memory::{Memory, Table, Watch, pair};
 use embedded_io::{BufRead, Read, ReadReady, Write, WriteReady};
-use memory::{Memory, Table, Watch, pair};
 use stheno_core::{Buffer, Dispatcher, Error, ErrorKind, EventLoop, Slot};
 
 struct Quiet;

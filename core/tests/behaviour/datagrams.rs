@@ -1,10 +1,8 @@
 //! Datagram channels: messages with borders, and errors that harm nothing.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Actor, Event, Log, events};
+use crate::actor::{Actor, Event, Log, events};
 use stheno_core::{Datagram, ErrorKind, Half, Kind, Received, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

@@ -1,24 +1,22 @@
 //! Ending in good order.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Events, Log, events};
-use memory::Far;
+use crate::actor::{Event, Events, Log, events};
+use crate::memory::Far;
 use stheno_core::{Error, Key, Kind};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-fn add(events: &mut Events, actor: actor::Actor) -> (Key, Far) {
+fn add(events: &mut Events, actor: crate::actor::Actor) -> (Key, Far) {
     let (socket, far) = events.net_mut().connection();
     (events.add(socket, actor).unwrap(), far)
 }
 
 /// Sends its last word in pieces, as there is room, and then wants to write no more.
-fn wordy(log: &Log, name: &'static str) -> actor::Actor {
+fn wordy(log: &Log, name: &'static str) -> crate::actor::Actor {
     let actor = log.actor(name).writing();
     let wants = actor.wants.clone();
     let mut word: &[u8] = b"farewell";
@@ -238,15 +236,15 @@ fn who_stays_may_change_its_mind() {
 #[test]
 fn an_unhandled_write_holds_nobody_up() {
     struct Defaults;
-    impl stheno_core::Dispatcher<memory::Memory> for Defaults {}
+    impl stheno_core::Dispatcher<crate::memory::Memory> for Defaults {}
     type Loop = stheno_core::EventLoop<
         Defaults,
-        memory::Memory,
-        memory::Watch,
-        memory::Table<stheno_core::Slot<Defaults, memory::Memory>>,
+        crate::memory::Memory,
+        crate::memory::Watch,
+        crate::memory::Table<stheno_core::Slot<Defaults, crate::memory::Memory>>,
     >;
-    let (net, watch) = memory::pair();
-    let mut events = Loop::with_parts(net, watch, memory::Table::default());
+    let (net, watch) = crate::memory::pair();
+    let mut events = Loop::with_parts(net, watch, crate::memory::Table::default());
     let (socket, _) = events.net_mut().connection();
     events.add(socket, Defaults).unwrap();
     events.turn(Some(Duration::ZERO)).unwrap();

@@ -1,11 +1,9 @@
 //! Rules 6 and 8 for listeners: they rest when there is no room, and are never closed for it.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::{HANG, Memory, Watch, pair};
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::{HANG, Memory, Watch, pair};
 use stheno_core::storage::Array;
 use stheno_core::{Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Key, Result, Slot};
 

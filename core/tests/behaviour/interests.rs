@@ -1,10 +1,8 @@
 //! Interests: the backend is told once a turn, of what has changed, and only those are asked who were touched.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Log, Wants, events};
+use crate::actor::{Event, Log, Wants, events};
 use stheno_core::{Interest, Key};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -68,7 +66,7 @@ fn registered_once_and_only_while_it_wants_something() {
     let actor = log.actor("a").not_reading();
     let wants = actor.wants.clone();
     let key = events.add(socket, actor).unwrap();
-    let calls = |events: &actor::Events| {
+    let calls = |events: &crate::actor::Events| {
         let count = events.net().count;
         (count.register, count.reregister, count.deregister)
     };
@@ -96,7 +94,7 @@ fn registered_once_and_only_while_it_wants_something() {
 #[test]
 fn only_the_touched_are_asked() {
     let (mut events, log) = (events(), Log::default());
-    let mut channels: Vec<(Key, memory::Far, Wants)> = Vec::new();
+    let mut channels: Vec<(Key, crate::memory::Far, Wants)> = Vec::new();
     for _ in 0..10 {
         let (socket, far) = events.net_mut().connection();
         let actor = log.actor("a");

@@ -1,9 +1,8 @@
 //! What a loop shows of itself, and what it counts.
-mod memory;
 
 use std::time::Duration;
 
-use memory::{Inside, Memory, Table, Watch, pair};
+use crate::memory::{Inside, Memory, Table, Watch, pair};
 use stheno_core::imply::{Outcome, Step, Verdict};
 use stheno_core::trace::{Event, Observer, Seen, Trace, Traced};
 use stheno_core::{
@@ -351,7 +350,7 @@ fn a_turn_that_fails_is_over_as_well() {
     let (ours, _far) = net(&mut events).connection();
     events.add(ours, Actor::Echo).unwrap();
     let why = events.turn(None).unwrap_err();
-    assert_eq!(why, memory::HANG);
+    assert_eq!(why, crate::memory::HANG);
     assert_eq!(events.net().observer.all.last(), Some(&Seen::Ended(Err(why))));
     assert_eq!(page(&events)[0], "turn 1, wait: failed: nothing can end this wait");
 }
@@ -367,7 +366,7 @@ impl Layer for Vectored {
     fn below_mut(&mut self) -> &mut Memory {
         &mut self.0
     }
-    fn recv_vectored(&mut self, socket: &mut memory::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
+    fn recv_vectored(&mut self, socket: &mut crate::memory::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
         let [first, second] = into;
         let all = self.0.recv(socket, first)?;
         Ok(match (all, self.0.recv(socket, second)?) {
@@ -375,7 +374,7 @@ impl Layer for Vectored {
             _ => all,
         })
     }
-    fn send_vectored(&mut self, socket: &mut memory::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
+    fn send_vectored(&mut self, socket: &mut crate::memory::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
         self.0.send(socket, &from.concat())
     }
 }

@@ -1,10 +1,8 @@
 //! Rule 1: order within a firing; the predicate and liveness are asked again before each step.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Log, events};
+use crate::actor::{Event, Log, events};
 use stheno_core::{Fired, Readiness};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

@@ -1,13 +1,11 @@
 //! What one channel may do to the others: pauses, budgets of bytes, and bytes that are here already.
-mod actor;
-mod memory;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::{Far, Memory};
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::{Far, Memory};
 use stheno_core::{Fired, Half, Interest, Key, Layer, Net, Readiness, Received, Result, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -304,7 +302,7 @@ fn who_asks_for_more_is_told_in_the_next_turn_which_does_not_wait() {
     log.tells(["a read (nothing)"]);
     events.turn(None).unwrap();
     log.tells(["a read (nothing)"]);
-    assert_eq!(events.turn(None), Err(memory::HANG), "and then waits for the net");
+    assert_eq!(events.turn(None), Err(crate::memory::HANG), "and then waits for the net");
     assert!(events.net().patience.iter().rev().nth(1).is_some_and(|time| *time == NO_WAIT));
 }
 
@@ -356,7 +354,7 @@ impl Layer for Unpacking {
     fn below_mut(&mut self) -> &mut Memory {
         &mut self.below
     }
-    fn recv(&mut self, socket: &mut memory::Socket, into: &mut [u8]) -> Result<Received> {
+    fn recv(&mut self, socket: &mut crate::memory::Socket, into: &mut [u8]) -> Result<Received> {
         if self.held.is_empty() {
             let mut packed = [0; 16];
             match self.below.recv(socket, &mut packed)? {
@@ -369,12 +367,12 @@ impl Layer for Unpacking {
         self.held.drain(..n);
         Ok(Received::Data(n))
     }
-    fn holds(&self, _: &memory::Socket) -> bool {
+    fn holds(&self, _: &crate::memory::Socket) -> bool {
         !self.held.is_empty()
     }
 }
 
-impl memory::Inside for Unpacking {
+impl crate::memory::Inside for Unpacking {
     fn memory(&self) -> &Memory {
         &self.below
     }
@@ -401,10 +399,15 @@ impl stheno_core::Dispatcher<Unpacking> for Slow {
 
 #[test]
 fn what_a_layer_holds_is_served_without_waiting() {
-    type Loop =
-        stheno_core::EventLoop<Slow, Unpacking, memory::Watch, memory::Table<stheno_core::Slot<Slow, Unpacking>>>;
-    let (net, watch) = memory::pair();
-    let mut events = Loop::with_parts(Unpacking { below: net, held: Vec::new() }, watch, memory::Table::default());
+    type Loop = stheno_core::EventLoop<
+        Slow,
+        Unpacking,
+        crate::memory::Watch,
+        crate::memory::Table<stheno_core::Slot<Slow, Unpacking>>,
+    >;
+    let (net, watch) = crate::memory::pair();
+    let mut events =
+        Loop::with_parts(Unpacking { below: net, held: Vec::new() }, watch, crate::memory::Table::default());
     let (socket, far) = events.net_mut().below.connection();
     let key = events.add(socket, Slow(String::new(), false)).unwrap();
     events.net_mut().below.say(far, b"abcd");
@@ -412,7 +415,7 @@ fn what_a_layer_holds_is_served_without_waiting() {
         events.turn(None).unwrap();
         assert_eq!(events.dispatcher(key).unwrap().0, told);
     }
-    assert_eq!(events.turn(None), Err(memory::HANG), "nothing is held any more");
+    assert_eq!(events.turn(None), Err(crate::memory::HANG), "nothing is held any more");
     // What is held while nobody wants it is kept, and does not spin.
     events.net_mut().below.say(far, b"ef");
     events.turn(None).unwrap();

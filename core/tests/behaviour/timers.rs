@@ -1,12 +1,10 @@
 //! Timers: channels without a socket, and when there will be something to do.
-mod actor;
-mod memory;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Event, Log, events};
+use crate::actor::{Event, Log, events};
 use stheno_core::{Error, ErrorKind, Half, Instant, Kind, Next, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -237,17 +235,21 @@ fn an_idle_timeout_that_moves_costs_no_clock() {
 fn a_million_deadlines() {
     const MANY: u32 = if cfg!(miri) { 300 } else { 1_000_000 };
     struct Plain;
-    impl stheno_core::Dispatcher<memory::Memory> for Plain {
+    impl stheno_core::Dispatcher<crate::memory::Memory> for Plain {
         fn handle_timeout(
             &mut self,
-            _: &mut stheno_core::Channel<'_, memory::Memory, Self>,
+            _: &mut stheno_core::Channel<'_, crate::memory::Memory, Self>,
         ) -> stheno_core::Result<()> {
             Ok(())
         }
     }
-    type Loop =
-        stheno_core::EventLoop<Plain, memory::Memory, memory::Watch, Vec<stheno_core::Slot<Plain, memory::Memory>>>;
-    let (net, watch) = memory::pair();
+    type Loop = stheno_core::EventLoop<
+        Plain,
+        crate::memory::Memory,
+        crate::memory::Watch,
+        Vec<stheno_core::Slot<Plain, crate::memory::Memory>>,
+    >;
+    let (net, watch) = crate::memory::pair();
     let mut events = Loop::with_parts(net, watch, Vec::new());
     let mut seed = 1_u32;
     let keys: Vec<_> = (0..MANY)

@@ -1,13 +1,11 @@
 //! The loop: `run`, `run_turns`, stopping and waking it, doors for loops of one's own, tables of every kind.
-mod actor;
-mod memory;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::{HANG, Memory, Socket, Watch, pair};
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::{HANG, Memory, Socket, Watch, pair};
 use stheno_core::storage::{Array, Borrowed};
 use stheno_core::waker::{Bell, Ring, Waker};
 use stheno_core::{Error, ErrorKind, EventLoop, Fired, Readiness, Slot, Storage};
@@ -203,7 +201,7 @@ fn a_loop_of_ones_own_dispatches_and_settles() {
 #[test]
 fn loops_do_not_know_of_each_other() {
     let (log, other_log) = (Log::default(), Log::default());
-    let (mut events, mut other) = (events(), actor::events());
+    let (mut events, mut other) = (events(), crate::actor::events());
     let (socket, far) = events.net_mut().connection();
     let key = events.add(socket, log.actor("a")).unwrap();
     let (socket, _) = other.net_mut().connection();

@@ -1,11 +1,9 @@
 //! Outboxes: order, partial sends, and a bound.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Log, events};
-use memory::{HANG, Memory, Table, Watch, pair};
+use crate::actor::{Log, events};
+use crate::memory::{HANG, Memory, Table, Watch, pair};
 use stheno_core::{Channel, Dispatcher, ErrorKind, EventLoop, Interest, Outbox, Reason, Result, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

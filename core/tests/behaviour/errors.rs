@@ -1,11 +1,9 @@
 //! Rule 7: one bad channel harms itself alone.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::{Far, HANG};
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::{Far, HANG};
 use stheno_core::{Error, ErrorKind, Interest, Key, Kind};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -323,7 +321,7 @@ fn a_handler_may_open_a_listener() {
 
 #[test]
 fn datagram_channels_take_errors_calmly() {
-    use memory::{Memory, Table, Watch, pair};
+    use crate::memory::{Memory, Table, Watch, pair};
     use stheno_core::{Dispatcher, EventLoop, Slot};
     struct Silent;
     impl Dispatcher<Memory> for Silent {}

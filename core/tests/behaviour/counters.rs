@@ -1,11 +1,9 @@
 //! The counters of a loop: exact, and in step with what turns say.
-mod actor;
-mod memory;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Event, Log, events};
+use crate::actor::{Event, Log, events};
 use stheno_core::{Counters, Error, Fired, Key, Readiness};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -20,7 +18,7 @@ fn counted(now: Counters, since: &Counters) -> String {
 fn each_thing_is_counted_once() {
     let (mut events, log) = (events(), Log::default());
     let mut before = Counters::default();
-    let mut tells = |events: &actor::Events, expected: &str| {
+    let mut tells = |events: &crate::actor::Events, expected: &str| {
         assert_eq!(counted(events.counters(), &before), expected);
         assert_eq!(events.counters().opens - events.counters().closes, events.len() as u64);
         before = events.counters();

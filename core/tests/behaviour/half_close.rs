@@ -1,13 +1,11 @@
 //! The end of the peer's stream, told apart from the close.
-mod actor;
-mod memory;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::Far;
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::Far;
 use stheno_core::{Error, Half, Key, Received, Shut, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

@@ -1,9 +1,8 @@
 //! Producers: asked for more while there is room, in line with what is pushed, and never for nothing.
-mod memory;
 
 use std::time::Duration;
 
-use memory::{Far, HANG, Memory, Table, Watch, pair};
+use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::{
     Channel, Dispatcher, Error, ErrorKind, EventLoop, Io, Key, Outbox, Produced, Producer, Refused, Result, Slot,
 };

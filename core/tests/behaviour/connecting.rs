@@ -1,10 +1,8 @@
 //! Rule 5: the end of a connection attempt is always told.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Event, Log, events};
+use crate::actor::{Event, Log, events};
 use stheno_core::{Error, ErrorKind, Interest, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

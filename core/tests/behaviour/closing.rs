@@ -1,11 +1,9 @@
 //! Rules 2 and 3: at most one close, and nothing is lost before it.
-mod actor;
-mod memory;
 
 use std::time::Duration;
 
-use actor::{Actor, Event, Events, Log, events};
-use memory::{Far, HANG};
+use crate::actor::{Actor, Event, Events, Log, events};
+use crate::memory::{Far, HANG};
 use stheno_core::{Error, ErrorKind, Fired, Half, Key, Readiness, Received, State};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);

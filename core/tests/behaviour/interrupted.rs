@@ -1,12 +1,11 @@
 //! Clause N2 and rule 9, where a net breaks the first of them: an interruption that comes out of it is no event. Whatever
 //! was interrupted is asked again once readiness says so, and nobody is harmed.
-mod memory;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use memory::{Inside, Memory, RESET, Socket, Table, Watch, pair};
+use crate::memory::{Inside, Memory, RESET, Socket, Table, Watch, pair};
 use stheno_core::{
     Channel, Datagram, Dispatcher, Error, ErrorKind, EventLoop, Guest, Half, Key, Kind, Layer, Net, Outbox, Reason,
     Received, Result, Slot, State,

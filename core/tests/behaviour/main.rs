@@ -1,0 +1,34 @@
+//! What the loop does, on a net in memory that asserts what the loop owes it: each file is about one thing.
+#[path = "../actor/mod.rs"]
+mod actor;
+#[path = "../memory/mod.rs"]
+mod memory;
+
+mod chat;
+mod closing;
+mod connecting;
+mod counters;
+mod datagrams;
+mod deadlines;
+mod drain;
+#[cfg(feature = "embedded-io")]
+mod embedded_io;
+mod errors;
+mod framing;
+mod half_close;
+mod interests;
+mod interrupted;
+mod keys;
+mod layers;
+mod listening;
+mod loops;
+mod order;
+mod outboxes;
+mod pressure;
+mod producers;
+mod seen;
+mod sending;
+mod silence;
+mod tables;
+mod timers;
+mod trace;
