@@ -14,7 +14,6 @@ suite!(
     other_select,
     Backing::of::<Other>("select from 3, with trouble")
         .without(Need::Urgent, "an urgent byte is taken for trouble")
-        .leaving_out("contract/state-urgent-byte-among-data-is-both", "an urgent byte is taken for trouble")
         .leaving_out(
             "contract/closed-behind-the-backend-is-told-once-or-never",
             "who asks for urgent bytes alone is not watched"

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
+use rustix::process::{Resource, getrlimit};
 use stheno_conformance::sim::{Sim, Watch};
 use stheno_conformance::{Backing, Need, Settings, Suite, facts};
 
@@ -125,14 +126,29 @@ fn backings(names: &[String]) -> Result<Vec<Backing>, Failure> {
 
 fn all_backings() -> Vec<Backing> {
     vec![
-        Backing::of::<stheno::Select>("select"),
-        Backing::of::<stheno::Poll>("poll"),
+        within_the_limit(Backing::of::<stheno::Select>("select")),
+        within_the_limit(Backing::of::<stheno::Poll>("poll")),
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        Backing::of::<stheno::Epoll>("epoll"),
+        within_the_limit(Backing::of::<stheno::Epoll>("epoll")),
         Backing::on::<Sim, Watch>("sim")
             .without(Need::TwoLoops, "a simulated network is one loop's own")
             .without(Need::Waker, "no other thread can reach a simulated network"),
     ]
+}
+
+/// No case needs more descriptors than this.
+const ENOUGH: u64 = 2_200;
+
+/// The backend, without the cases that need more descriptors than a process may have here.
+fn within_the_limit(backing: Backing) -> Backing {
+    match getrlimit(Resource::Nofile).maximum {
+        // The program has descriptors of its own.
+        Some(most) if most < ENOUGH => {
+            let sockets = most.saturating_sub(100) as u32;
+            backing.with_at_most(sockets, &format!("a process may have {most} descriptors here (RLIMIT_NOFILE)"))
+        }
+        _ => backing,
+    }
 }
 
 fn show(suite: &Suite, backings: &[Backing], settings: &Settings) -> String {

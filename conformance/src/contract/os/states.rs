@@ -12,7 +12,7 @@ use stheno::{Backend, Net, Open, Os, Socket};
 use super::super::states::{Made, check, closed, made};
 use super::super::system::high;
 use super::super::{Case, Failure, Verdict};
-use crate::ground::{Ground, Sign};
+use crate::ground::{Ground, Need, Sign};
 
 /// The letters are those of the other states.
 #[rustfmt::skip]
@@ -20,7 +20,8 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
     let state = |name, check: fn() -> Verdict| Case::new(name, "B5 B6", check);
     let ready = |name, check: fn() -> Verdict| Case::new(name, "B10", check);
     vec![
-        state("state-urgent-byte-among-data-is-both",          || check::<Os, B>(urgent_inline,               "RWP--")),
+        state("state-urgent-byte-among-data-is-both",          || check::<Os, B>(urgent_inline,               "RWP--"))
+            .needing(&[Need::Urgent]),
         state("state-pipe-with-data-whose-writer-closed",      || check::<Os, B>(pipe_data_writer_closed,     "R--H-")),
         state("state-pipe-empty-whose-writer-closed",          || check::<Os, B>(pipe_writer_closed,          "R--H-")),
         state("state-pipe-whose-reader-closed",                || check::<Os, B>(pipe_reader_closed,          "RW--E")),
@@ -32,8 +33,10 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         ready("state-regular-file-is-always-ready",            || check::<Os, B>(program,                     "RW---")),
         ready("state-dev-null-is-always-ready",                || check::<Os, B>(dev_null,                    "RW---")),
         ready("state-directory-is-always-ready",               || check::<Os, B>(directory,                   "RW---")),
-        state("state-descriptor-past-1023-is-like-any-other",  || check::<Os, B>(past_1023,                   "RW---")),
-        Case::new("state-closed-highest-descriptor", "B12", || closed::<Os, B>(|low| high(&low, 1600))),
+        state("state-descriptor-past-1023-is-like-any-other",  || check::<Os, B>(past_1023,                   "RW---"))
+            .needing(&[Need::Sockets(1_100)]),
+        Case::new("state-closed-highest-descriptor", "B12", || closed::<Os, B>(|low| high(&low, 1600)))
+            .needing(&[Need::Sockets(1_700)]),
     ]
 }
 
