@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines frames observers \
-  inject fuzz miri mutants
+  inject fuzz miri mutants cross
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -19,6 +19,7 @@ PRESSURE ?= 30
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
+TARGETS ?= s390x-unknown-linux-gnu armv7-unknown-linux-gnueabihf
 PACKAGE ?= stheno-core stheno-select stheno-poll stheno-epoll
 
 help: ## list the targets
@@ -131,6 +132,9 @@ miri: ## the tests of the core and of the simulated network, interpreted: undefi
 	  --test sim_states --test sim_limits --test sim_clauses --test sim_loop --test sim_weather; \
 	awk -v seconds=$$(($$(date +%s) - began)) '/^test result: ok/ { passed += $$4 } \
 	  END { if (passed == 0) exit 1; printf "%d tests interpreted, none failed, %d seconds\n", passed, seconds }' $(TARGET_DIR)/miri.log
+
+cross: ## the tests and the suite on a big-endian processor and on a 32-bit one (needs qemu-user and cross compilers)
+	CARGO="$(CARGO)" .cargo/cross.sh $(TARGETS)
 
 mutants: ## change the code bit by bit, which tests must notice (PACKAGE=stheno-poll ARGS="--file …"; needs cargo-mutants)
 	CARGO="$(CARGO)" MUTANTS_ARGS="$(ARGS)" .cargo/mutants.sh $(PACKAGE)

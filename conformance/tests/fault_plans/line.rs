@@ -1,4 +1,5 @@
-//! A conversation in lines: some announce a body of a length, and every one is answered.
+//! A conversation in lines: some announce a body of a length, every one is answered, and who takes leave is let go when it
+//! has everything.
 
 use stheno_conformance::faults::Fault;
 use stheno_conformance::sim::Address;
@@ -7,10 +8,13 @@ use stheno_core::{Channel, Dispatcher, Eof, Error, Guest, Reason, Result};
 
 use crate::life::{Book, Page, Whose};
 use crate::session::{Client, Played, World, end, events, play, rest};
-use crate::verdict::Manners;
+use crate::verdict::{Fate, Manners};
 
 /// So many lines are said by everyone.
 const LINES: usize = 24;
+
+/// This client takes leave.
+const LEAVES: usize = 1;
 
 enum Server {
     Door(Page),
@@ -47,6 +51,10 @@ impl Talk {
                     self.in_a_body = false;
                     self.chat.input.set_terminator(b"\r\n")?;
                 }
+                Frame::Found(b"quit") => {
+                    output.send_vectored(channel, [b"bye", b"\r\n"])?;
+                    output.close_when_done(channel);
+                }
                 Frame::Found(frame) => match frame.strip_prefix(b"body ") {
                     Some([length]) => {
                         let length = usize::from(length - b'0');
@@ -60,6 +68,13 @@ impl Talk {
             }
         }
         Ok(())
+    }
+
+    /// What the conversation closes the program has closed.
+    fn notice(&self, channel: &Channel<'_, World, Server>) {
+        if !channel.state().is_live() {
+            self.page.is_left();
+        }
     }
 }
 
@@ -78,13 +93,16 @@ impl Dispatcher<World> for Server {
     fn handle_read(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.page().is_told("read");
         let Self::Guest(talk) = self else { return Ok(()) };
-        talk.chat.fill_from(channel)?;
-        talk.go_on(channel)
+        let done = talk.chat.fill_from(channel).and_then(|_| talk.go_on(channel));
+        talk.notice(channel);
+        done
     }
     fn handle_write(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<()> {
         self.page().is_told("write");
         let Self::Guest(talk) = self else { return Ok(()) };
-        talk.chat.flush(channel)
+        let done = talk.chat.flush(channel);
+        talk.notice(channel);
+        done
     }
     fn handle_eof(&mut self, channel: &mut Channel<'_, World, Self>) -> Result<Eof> {
         self.page().is_told("eof");
@@ -118,6 +136,10 @@ fn script(id: usize) -> (Vec<u8>, Vec<u8>) {
             hears += &format!("line {line} of {id} indeed\r\n");
         }
     }
+    if id == LEAVES {
+        says += "quit\r\n";
+        hears += "bye\r\n";
+    }
     (says.into_bytes(), hears.into_bytes())
 }
 
@@ -132,7 +154,8 @@ pub fn session(plan: &[Fault]) -> std::result::Result<Played, String> {
     rest(&mut events, &mut turns)?;
     // Pieces that cut lines, their ends, and what announces a body.
     play(&mut events, &mut clients, 17, &mut turns)?;
-    let fates = clients.iter().enumerate().map(|(id, client)| client.fate(&script(id).1));
-    let fates = fates.collect::<std::result::Result<Vec<_>, _>>()?;
+    let fates = clients.iter().enumerate();
+    let fates = fates.map(|(id, client)| Ok(Fate { goes: id == LEAVES, ..client.fate(&script(id).1)? }));
+    let fates = fates.collect::<std::result::Result<Vec<_>, String>>()?;
     end(events, &book, clients, fates, Vec::new(), Manners::default(), turns)
 }

@@ -181,5 +181,5 @@ fn joined(
     if heard.over != fate.over {
         return Err(format!("a caller and its answerer fared differently: {fate:?}, {heard:?}"));
     }
-    Ok(Fate { got: fate.got + heard.got, due: fate.due + heard.due, over: fate.over })
+    Ok(Fate { got: fate.got + heard.got, due: fate.due + heard.due, over: fate.over, goes: false })
 }

@@ -97,7 +97,7 @@ impl Client {
     /// How it fared, who was to hear this and nothing else.
     pub fn fate(&self, due: &[u8]) -> Result<Fate, String> {
         match due.starts_with(&self.heard) {
-            true => Ok(Fate { got: self.heard.len(), due: due.len(), over: self.over }),
+            true => Ok(Fate { got: self.heard.len(), due: due.len(), over: self.over, goes: false }),
             false => Err(format!("the client from {:?} heard {:?} instead of {due:?}", self.address, self.heard)),
         }
     }

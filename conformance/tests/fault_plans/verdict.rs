@@ -28,6 +28,8 @@ pub struct Fate {
     pub due: usize,
     /// Whether it has seen the end of its connection.
     pub over: bool,
+    /// Whether it was to be let go once it had everything.
+    pub goes: bool,
 }
 
 /// What some clients have in common.
@@ -89,9 +91,11 @@ fn hold(traces: &[Trace], fates: &[Fate]) -> Result<(), String> {
     for (id, fate) in fates.iter().enumerate() {
         let met = |harm| traces.iter().any(|trace| trace.harm == harm && trace.whom.contains(&id));
         let wrong = match (fate, met(Harm::May) || met(Harm::Must)) {
+            (Fate { got, due, over: true, goes: true }, false) if got == due => continue,
             (Fate { over: true, .. }, false) => "was cut off",
+            (Fate { got, due, over: false, goes: true }, _) if got == due => "was not let go",
             (Fate { got, due, .. }, false) if got < due => "did not get everything",
-            (Fate { got, due, over: false }, true) if got < due => "hangs",
+            (Fate { got, due, over: false, .. }, true) if got < due => "hangs",
             (Fate { over: false, .. }, true) if met(Harm::Must) => "goes on as if nothing had happened",
             _ => continue,
         };
@@ -119,8 +123,9 @@ fn the_verdict_names_who_was_hurt() {
     use stheno_conformance::faults::Fault;
     let struck = |call, outcome| Struck { fault: Fault { at: 9, outcome }, call, socket: Some(1), sockets: 4 };
     let trace = |harm, whom: &[usize]| Trace { struck: struck(Call::Recv, Outcome::Other), harm, whom: whom.to_vec() };
-    let fate = |got, over| Fate { got, due: 7, over };
+    let fate = |got, over| Fate { got, due: 7, over, goes: false };
     let (well, hurt) = (fate(7, false), fate(3, true));
+    let guest = |got, over| Fate { goes: true, ..fate(got, over) };
     let cases = [
         (vec![trace(Harm::Must, &[0])], vec![hurt, well], ""),
         (vec![trace(Harm::Must, &[0])], vec![fate(7, true), well], ""),
@@ -132,6 +137,11 @@ fn the_verdict_names_who_was_hurt() {
         (vec![trace(Harm::Must, &[0])], vec![hurt, fate(6, false)], "client 1 did not get everything"),
         (vec![trace(Harm::Must, &[0])], vec![fate(6, false), well], "client 0 hangs"),
         (vec![trace(Harm::Must, &[0]), trace(Harm::Must, &[1])], vec![hurt, hurt], ""),
+        (vec![], vec![guest(7, true)], ""),
+        (vec![], vec![guest(3, true)], "client 0 was cut off"),
+        (vec![trace(Harm::Must, &[0])], vec![guest(3, true)], ""),
+        (vec![], vec![guest(7, false)], "client 0 was not let go"),
+        (vec![trace(Harm::May, &[0])], vec![guest(7, false)], "client 0 was not let go"),
     ];
     for (traces, fates, expected) in cases {
         match hold(&traces, &fates) {
