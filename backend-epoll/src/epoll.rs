@@ -5,7 +5,7 @@ use core::time::Duration;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use stheno_core::backend::{REGISTERED_TWICE, told, wait_out};
+use stheno_core::backend::{REGISTERED_TWICE, told, wait_on};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Open, Readiness, Result, Storage};
 
 use crate::AlwaysReady;
@@ -47,8 +47,8 @@ use crate::ticket::{pack, unpack};
 #[doc(alias = "epoll_create1")]
 #[doc(alias = "epoll_ctl")]
 #[doc(alias = "epoll_pwait2")]
-pub struct Epoll<const BATCH: usize = 256, A = List> {
-    set: OwnedFd,
+pub struct Epoll<const BATCH: usize = 256, A = List, F = OwnedFd> {
+    set: F,
     events: Batch<BATCH>,
     /// The next event to take, and one past the last.
     next: usize,
@@ -75,17 +75,27 @@ impl<const BATCH: usize, A: Storage<AlwaysReady> + Default> Epoll<BATCH, A> {
 impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     /// Opens a set that watches nothing, with this list, which is emptied, for what is always ready.
     pub fn with_list(list: A) -> Result<Self> {
-        const { assert!(BATCH > 0, "a batch of nothing would report nothing") };
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| failure(errno).doing("open an epoll set"))?;
-        Ok(Self {
-            set,
-            events: Batch::EMPTY,
-            next: 0,
-            end: 0,
-            always: Always::new(list),
-            start: 0,
-            always_first: false,
-        })
+        Ok(Self::over(set, list))
+    }
+}
+
+impl<const BATCH: usize, A: Storage<AlwaysReady>, F: AsFd> Epoll<BATCH, A, F> {
+    /// Takes an epoll set that was opened elsewhere and watches nothing yet, and this list, which is emptied.
+    ///
+    /// For programs without std, where rustix's own descriptors look at each use whether they are one, and panic if not.
+    ///
+    /// ```
+    /// use rustix::event::epoll::{CreateFlags, create};
+    /// use stheno_core::storage::Array;
+    /// use stheno_epoll::{AlwaysReady, Epoll};
+    /// let set = create(CreateFlags::CLOEXEC)?;
+    /// let epoll = Epoll::<16, _, _>::over(&set, Array::<AlwaysReady, 4>::default());
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    pub fn over(set: F, list: A) -> Self {
+        const { assert!(BATCH > 0, "a batch of nothing would report nothing") };
+        Self { set, events: Batch::EMPTY, next: 0, end: 0, always: Always::new(list), start: 0, always_first: false }
     }
 
     fn insert(&mut self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> Result<()> {
@@ -212,7 +222,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>> Epoll<BATCH, A> {
     }
 }
 
-impl<N: Net, const BATCH: usize, A: Storage<AlwaysReady>> Backend<N> for Epoll<BATCH, A>
+impl<N: Net, const BATCH: usize, A: Storage<AlwaysReady>, F: AsFd> Backend<N> for Epoll<BATCH, A, F>
 where
     N::Socket: AsFd,
 {
@@ -233,7 +243,7 @@ where
 
     fn wait(&mut self, _: &mut N, timeout: Option<Duration>) -> Result<usize> {
         let some_were_left = self.next < self.end || self.always.left() > 0;
-        let results = wait_out(timeout, now, |left| self.attempt(left))?;
+        let results = wait_on::<N>(timeout, now, |left| self.attempt(left))?;
         self.always_first = false;
         if some_were_left {
             self.rotate();
@@ -261,7 +271,7 @@ impl<const BATCH: usize, A: Storage<AlwaysReady> + Default> Open for Epoll<BATCH
 }
 
 /// The set's own descriptor, readable while anything in it is ready (the list of what is always ready is not in it).
-impl<const BATCH: usize, A> AsFd for Epoll<BATCH, A> {
+impl<const BATCH: usize, A, F: AsFd> AsFd for Epoll<BATCH, A, F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.set.as_fd()
     }

@@ -1,7 +1,7 @@
 //! The array that the system call takes.
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::fd::BorrowedFd;
 use stheno_core::{Interest, Storage};
 
 /// A list of at most `N` entries inside the value itself.
@@ -37,7 +37,7 @@ pub(crate) fn entry(fd: BorrowedFd<'_>, interest: Interest) -> PollFd<'static> {
     // kernel answers POLLNVAL or, if the number is in use again, speaks of another socket; nothing is read, written or
     // closed through an entry. Safe code cannot do this: a backend holds no borrow of sockets that the loop owns.
     #[allow(unsafe_code)]
-    let fd = unsafe { BorrowedFd::<'static>::borrow_raw(fd.as_raw_fd()) };
+    let fd = unsafe { core::mem::transmute::<BorrowedFd<'_>, BorrowedFd<'static>>(fd) };
     let mut asked = PollFlags::empty();
     asked.set(PollFlags::IN, interest.contains(Interest::READ));
     asked.set(PollFlags::OUT, interest.contains(Interest::WRITE));

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use stheno_core::backend::{REGISTERED_TWICE, told, wait_out};
+use stheno_core::backend::{REGISTERED_TWICE, told, wait_on};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result, Storage};
 
 use crate::entries::entry;
@@ -146,12 +146,12 @@ impl<M: Memory> Poll<M> {
         }
     }
 
-    fn look(&mut self, timeout: Option<Duration>) -> Result<usize> {
+    fn look<N: Net>(&mut self, timeout: Option<Duration>) -> Result<usize> {
         // An invalid entry that nobody took must not end this wait as well; taking it evicts it. (B12)
         let cursor = self.cursor;
         while self.take().is_some() {}
         self.cursor = cursor;
-        wait_out(timeout, now, |left| {
+        wait_on::<N>(timeout, now, |left| {
             rustix::event::poll(self.entries.as_mut_slice(), left.map(timespec).as_ref())
                 .map_err(|errno| failure(errno).doing("wait"))
         })
@@ -224,7 +224,7 @@ where
     }
 
     fn wait(&mut self, _: &mut N, timeout: Option<Duration>) -> Result<usize> {
-        self.look(timeout)
+        self.look::<N>(timeout)
     }
 
     fn next(&mut self) -> Option<Fired> {

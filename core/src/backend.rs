@@ -115,6 +115,27 @@ pub fn wait_out(
     }
 }
 
+/// Waits for a loop over `N`: as [`wait_out`] does, or, where `N` has no [deadlines](Net::DEADLINES), without a clock, so that
+/// none is linked.
+///
+/// Without a clock what a signal interrupts begins anew, and only that: a timed wait that ends early is over.
+pub fn wait_on<N: Net>(
+    timeout: Option<Duration>,
+    now: impl FnMut() -> Instant,
+    mut attempt: impl FnMut(Option<Duration>) -> Result<usize>,
+) -> Result<usize> {
+    if N::DEADLINES {
+        return wait_out(timeout, now, attempt);
+    }
+    loop {
+        match attempt(timeout) {
+            Ok(0) if timeout.is_none() => {}
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// What a system's own flags say to whoever has this interest: what was asked for, and a hang-up or an error as what leads
 /// to it (clauses B3, B5 and B6).
 ///

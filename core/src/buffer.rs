@@ -136,7 +136,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
         let (start, len) = (self.start, self.len);
         let memory = self.memory.as_mut();
         let start = if start + len > memory.len() {
-            memory.rotate_left(start);
+            // It never begins past the end; `rotate_left` would panic.
+            memory.rotate_left(start.min(memory.len()));
             0
         } else {
             start

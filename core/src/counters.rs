@@ -1,6 +1,9 @@
-//! What a loop has done since it began, in numbers.
+//! What a loop has done since it began, in numbers. Without the feature `counters` nothing is counted, and nothing kept.
 
-use core::fmt;
+#[cfg(feature = "counters")]
+type Count = u64;
+#[cfg(not(feature = "counters"))]
+type Count = ();
 
 /// How often everything happened since the loop began: for a status page, a log line, a test.
 ///
@@ -21,35 +24,36 @@ use core::fmt;
 #[non_exhaustive]
 pub struct Counters {
     /// Turns begun, those without a channel to wait for included.
-    pub turns: u64,
+    pub turns: Count,
     /// Times the backend was asked to wait. A turn asks again where only a deadline that had been moved ended the wait.
-    pub waits: u64,
+    pub waits: Count,
     /// Times a waker ended a wait. Rings that came together count once.
-    pub wakes: u64,
+    pub wakes: Count,
     /// Readiness that was acted upon; a result for a channel that had just ended is not.
-    pub fired: u64,
+    pub fired: Count,
     /// Handlers run, the defaults included; `handle_accepted`, which `handle_accept` calls, is not counted apart.
-    pub events: u64,
+    pub events: Count,
     /// Of those, how many told that a time had come.
-    pub timeouts: u64,
+    pub timeouts: Count,
     /// Of those, how many told an error.
-    pub errors: u64,
+    pub errors: Count,
     /// Callers accepted, whatever became of them.
-    pub accepts: u64,
+    pub accepts: Count,
     /// Of those, how many were hung up on: nobody took them, or there was no room.
-    pub refusals: u64,
+    pub refusals: Count,
     /// Times a listener lay down to rest for want of descriptors or of room in the table; its callers stay in line.
-    pub rests: u64,
+    pub rests: Count,
     /// Channels that came into the table. With [`closes`](Self::closes) taken away, those that are there.
-    pub opens: u64,
+    pub opens: Count,
     /// Channels whose sockets were closed, by whichever side, and however they ended.
-    pub closes: u64,
+    pub closes: Count,
     /// Bytes that channels received, datagrams' included. What a layer holds back or adds is not counted.
-    pub received: u64,
+    pub received: Count,
     /// Bytes that channels sent, datagrams' included.
-    pub sent: u64,
+    pub sent: Count,
 }
 
+#[cfg(feature = "counters")]
 impl Counters {
     /// What was counted since an earlier copy was taken.
     #[must_use]
@@ -94,8 +98,9 @@ impl Counters {
 }
 
 /// All of them by name, in one line.
-impl fmt::Display for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+#[cfg(feature = "counters")]
+impl core::fmt::Display for Counters {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mut between = "";
         for (name, value) in Self::NAMES.into_iter().zip(self.values()) {
             write!(f, "{between}{name} {value}")?;
@@ -106,12 +111,16 @@ impl fmt::Display for Counters {
 }
 
 /// Counts on, round and round.
+#[cfg(feature = "counters")]
 #[inline]
-pub(crate) fn add(counter: &mut u64, n: usize) {
+pub(crate) fn add(counter: &mut Count, n: usize) {
     *counter = counter.wrapping_add(n as u64);
 }
 
-#[cfg(test)]
+#[cfg(not(feature = "counters"))]
+pub(crate) fn add(_: &mut Count, _: usize) {}
+
+#[cfg(all(test, feature = "counters"))]
 mod tests {
     extern crate std;
     use super::*;

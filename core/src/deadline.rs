@@ -91,7 +91,8 @@ impl Queue {
 }
 
 fn rise(slots: &mut [impl Filed], mut place: u32) -> u32 {
-    while place > 1 && filed(slots, place) < filed(slots, place / 2) {
+    let mine = filed(slots, place);
+    while place > 1 && mine < filed(slots, place / 2) {
         swap(slots, place, place / 2);
         place /= 2;
     }
@@ -99,13 +100,16 @@ fn rise(slots: &mut [impl Filed], mut place: u32) -> u32 {
 }
 
 fn sink(slots: &mut [impl Filed], mut place: u32, len: u32) {
+    let mine = filed(slots, place);
     loop {
-        let left = place * 2;
-        if left > len {
-            return;
+        let (mut least, mut when) = (place, mine);
+        for child in [place * 2, place * 2 + 1] {
+            let filed = if child <= len { filed(slots, child) } else { Instant::NEVER };
+            if filed < when {
+                (least, when) = (child, filed);
+            }
         }
-        let least = if left < len && filed(slots, left + 1) < filed(slots, left) { left + 1 } else { left };
-        if filed(slots, place) <= filed(slots, least) {
+        if least == place {
             return;
         }
         swap(slots, place, least);

@@ -7,6 +7,14 @@ use core::convert::Infallible;
 use core::fmt;
 use core::net::SocketAddr;
 
+#[cfg(not(feature = "words"))]
+#[path = "error/no_words.rs"]
+mod words;
+#[cfg(feature = "words")]
+mod words;
+
+use words::Words;
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
@@ -47,30 +55,19 @@ pub enum ErrorKind {
 /// ```
 /// use stheno_core::{Error, ErrorKind};
 /// let why = Error::new(ErrorKind::Other, "address already in use").with_code(98).doing("bind");
+/// # #[cfg(feature = "words")]
 /// assert_eq!(why.to_string(), "bind: address already in use (os error 98)");
+/// # #[cfg(feature = "words")]
 /// assert_eq!(Error::user("no such room", 7).to_string(), "no such room (7)");
 /// ```
+///
+/// Words are kept with the feature `words`, which is on unless it is turned off. Without it an error is a kind and a number
+/// and takes 8 bytes, so that programs for small machines are a good deal smaller; it reads as the kind's name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error {
-    text: &'static str,
-    doing: &'static str,
+    words: Words,
     code: i32,
     kind: ErrorKind,
-    subject: Subject,
-}
-
-/// What an operation was done to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Nothing,
-    Descriptor(i32),
-    Address(SocketAddr),
-    /// The end of a text of which the beginning may be cut off.
-    Text {
-        bytes: [u8; Error::TEXT],
-        len: u8,
-        cut: bool,
-    },
 }
 
 impl Error {
@@ -79,14 +76,14 @@ impl Error {
 
     /// An error of this kind, with the reason in words.
     pub const fn new(kind: ErrorKind, text: &'static str) -> Self {
-        Self { text, doing: "", code: 0, kind, subject: Subject::Nothing }
+        Self { words: Words::new(text), code: 0, kind }
     }
 
     /// A handler's own failure: a text, and a number of the program's choice.
     ///
     /// Returned from a handler it becomes [`handle_error`](crate::Dispatcher::handle_error) on that channel alone.
     pub const fn user(text: &'static str, code: i32) -> Self {
-        Self { text, doing: "", code, kind: ErrorKind::User, subject: Subject::Nothing }
+        Self::new(ErrorKind::User, text).with_code(code)
     }
 
     /// The same error with the system's number, which core hands on and never looks at.
@@ -99,39 +96,28 @@ impl Error {
     /// The same error, saying what was being done; the first word said stays.
     #[must_use]
     pub const fn doing(mut self, what: &'static str) -> Self {
-        if self.doing.is_empty() {
-            self.doing = what;
-        }
+        self.words.doing(what);
         self
     }
 
     /// The same error, saying which descriptor it was done to.
     #[must_use]
     pub const fn on_descriptor(mut self, number: i32) -> Self {
-        self.subject = Subject::Descriptor(number);
+        self.words.on_descriptor(number);
         self
     }
 
     /// The same error, saying which address it was done to.
     #[must_use]
     pub const fn on_address(mut self, address: SocketAddr) -> Self {
-        self.subject = Subject::Address(address);
+        self.words.on_address(address);
         self
     }
 
     /// The same error, naming what it was done to; of a long name the last [`TEXT`](Self::TEXT) bytes are kept.
     #[must_use]
     pub fn on_text(mut self, name: &str) -> Self {
-        let mut from = name.len().saturating_sub(Self::TEXT);
-        while !name.is_char_boundary(from) {
-            from += 1;
-        }
-        let kept = name.get(from..).unwrap_or_default().as_bytes();
-        let mut bytes = [0; Self::TEXT];
-        for (to, byte) in bytes.iter_mut().zip(kept) {
-            *to = *byte;
-        }
-        self.subject = Subject::Text { bytes, len: kept.len() as u8, cut: from > 0 };
+        self.words.on_text(name);
         self
     }
 
@@ -148,27 +134,14 @@ impl Error {
 
     /// The reason in words, without what was being done.
     pub const fn text(&self) -> &'static str {
-        self.text
+        self.words.text(self.kind)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.doing)?;
-        let mut between = if self.doing.is_empty() { "" } else { " " };
-        match &self.subject {
-            Subject::Nothing => {}
-            Subject::Descriptor(number) => write!(f, "{between}descriptor {number}")?,
-            Subject::Address(address) => write!(f, "{between}{address}")?,
-            Subject::Text { bytes, len, cut } => {
-                let name = bytes.get(..usize::from(*len)).and_then(|kept| core::str::from_utf8(kept).ok());
-                write!(f, "{between}{}{}", if *cut { "…" } else { "" }, name.unwrap_or("?"))?;
-            }
-        }
-        if !(self.doing.is_empty() && self.subject == Subject::Nothing) {
-            between = ": ";
-        }
-        write!(f, "{between}{}", self.text)?;
+        self.words.introduce(f)?;
+        f.write_str(self.text())?;
         match (self.code, self.kind) {
             (0, _) => Ok(()),
             (code, ErrorKind::User) => write!(f, " ({code})"),
@@ -195,7 +168,7 @@ impl From<Infallible> for Error {
 #[cfg(feature = "defmt")]
 mod format;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "words"))]
 mod tests {
     extern crate std;
     use super::*;
@@ -226,5 +199,21 @@ mod tests {
         assert_eq!(why.on_text(&long).to_string(), std::format!("bind …{}: no", "ä".repeat(23)));
         let odd = long + "x";
         assert_eq!(why.on_text(&odd).to_string(), std::format!("bind …{}x: no", "ä".repeat(22)));
+    }
+}
+
+#[cfg(all(test, not(feature = "words")))]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn without_words_it_is_a_kind_and_a_number() {
+        assert_eq!(size_of::<Error>(), 8);
+        let why = Error::new(ErrorKind::Disconnected, "connection refused").with_code(111).doing("recv").on_text("x");
+        assert_eq!((why.kind(), why.code(), why.text()), (ErrorKind::Disconnected, 111, "disconnected"));
+        assert_eq!(why.to_string(), "disconnected (os error 111)");
+        assert_eq!(Error::user("no such room", 7).on_descriptor(5).to_string(), "failed (7)");
     }
 }

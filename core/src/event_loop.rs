@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use crate::backend::Open;
 use crate::channel::{bound, connecting, listening, split};
-use crate::firing::{self, Budget};
+use crate::firing;
 use crate::io::CLOSED;
 use crate::slot::{Flags, Ledger, NIL, Slot};
 use crate::{Backend, Dispatcher, Error, Fired, Instant, Io, Key, Kind, Net, Readiness, Result, State, Storage};
@@ -35,7 +35,6 @@ pub struct EventLoop<T, N: Net, B, S> {
     backend: B,
     slots: S,
     ledger: Ledger,
-    budget: Budget,
     /// How many vacant slots handlers find in a turn, at least, where the table can grow.
     spare: u32,
     /// How many slots the table may have.
@@ -44,9 +43,32 @@ pub struct EventLoop<T, N: Net, B, S> {
     resume: Option<Instant>,
     /// The time, where it was read so lately that nothing but the loop's own work has happened since.
     fresh: Option<Instant>,
+    /// What becomes of a channel while the loop drains. Like the answer to the bell it is named where it is asked for, so
+    /// that a program that does not drain does not link it.
+    draining: Option<Drained<T, N>>,
     #[cfg(target_has_atomic = "8")]
-    bell: Option<(Key, crate::waker::BellHandle)>,
+    bell: Option<(Key, crate::waker::BellHandle, Answer<Self>)>,
     table: PhantomData<T>,
+}
+
+type Drained<T, N> = fn(&mut T, &mut crate::Channel<'_, N, T>);
+
+#[cfg(target_has_atomic = "8")]
+type Answer<L> = fn(&mut L) -> Result<bool>;
+
+impl<T, N: Net, B, S> EventLoop<T, N, B, S> {
+    /// The bytes of a loop with all that lies in it: the net, the backend and the table, buffers in dispatchers included,
+    /// unless they are borrowed or on the heap. A sum that the compiler knows, for whoever has so much memory and no more:
+    ///
+    /// ```
+    /// use stheno_core::{EventLoop, Net, Outbox, Slot, storage::Array};
+    /// struct Client(Outbox<[u8; 512]>);
+    /// fn fits<N: Net, B>() {
+    ///     type Table<N> = Array<Slot<Client, N>, 16>;
+    ///     const { assert!(EventLoop::<Client, N, B, Table<N>>::BYTES <= 12 * 1024) }
+    /// }
+    /// ```
+    pub const BYTES: usize = size_of::<Self>();
 }
 
 /// What a turn did.
@@ -92,11 +114,11 @@ where
             backend,
             slots,
             ledger: Ledger::default(),
-            budget: Budget { accepts: 16, reads: 16, bytes: 256 * 1024 },
             spare: 64,
             limit: NIL,
             resume: None,
             fresh: None,
+            draining: None,
             #[cfg(target_has_atomic = "8")]
             bell: None,
             table: PhantomData,
@@ -105,7 +127,7 @@ where
 
     /// How many callers one listener accepts in a turn, at most; 16 unless set, never less than 1.
     pub fn set_accept_budget(&mut self, callers: u32) {
-        self.budget.accepts = callers.max(1);
+        self.ledger.budget.accepts = callers.max(1);
     }
 
     /// How many channels handlers may add in a turn, at most, where the table can grow; 64 unless set, never less than 1.
@@ -123,7 +145,7 @@ where
     /// on for as long as there is something serves its peer, however fast, no more than this before the others have their
     /// turn. What a handler does on neighbours, and what the program does between turns, does not count.
     pub fn set_byte_budget(&mut self, bytes: usize) {
-        self.budget.bytes = bytes.max(1);
+        self.ledger.budget.bytes = bytes.max(1);
     }
 
     /// How many channels the table holds, at most, a bell among them; as many as fit unless set. Past it the table is full:
@@ -203,11 +225,7 @@ where
 
     /// A channel's dispatcher and its I/O. An error where the key is stale. Its predicates are asked again.
     pub fn channel(&mut self, key: Key) -> Result<(&mut T, Io<'_, N>)> {
-        self.alive(key)?;
-        self.touch_index(key.index() as u32);
-        let index = key.index() as u32;
-        let (dispatcher, channel) =
-            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index).ok_or(CLOSED)?;
+        let (dispatcher, channel) = self.reach(key).ok_or(CLOSED)?;
         Ok((dispatcher, channel.io))
     }
 
@@ -352,7 +370,9 @@ where
                     Err(why) => stuck = Some(why),
                 }
             }
-            if let (Some(began), Some(now)) = (began, self.clock()) {
+            // Without a clock a rest is over when the wait is, however long that was.
+            let now = if N::DEADLINES { self.clock() } else { self.resume };
+            if let (Some(began), Some(now)) = (began, now) {
                 turn.timeouts += self.run_due(now);
                 left = left.map(|left| left.saturating_sub(now.saturating_since(began)));
             }
@@ -373,8 +393,8 @@ where
 
     /// The time, read only while something is armed.
     fn clock(&mut self) -> Option<Instant> {
-        let armed = !self.ledger.queue.is_empty() || self.resume.is_some();
-        armed.then(|| self.fresh.take().unwrap_or_else(|| self.backend.now(&self.net)))
+        let armed = (N::DEADLINES && !self.ledger.queue.is_empty()) || self.resume.is_some();
+        armed.then(|| self.fresh.take().unwrap_or_else(|| self.time()))
     }
 
     /// How long to wait: until the time given is over, the next deadline, or the end of a rest.
@@ -399,15 +419,9 @@ where
     /// ```
     #[doc(alias = "readwrite")]
     pub fn dispatch(&mut self, fired: Fired) {
-        if self.alive(fired.key).is_err() {
-            return self.passes_over(fired);
-        }
-        let index = fired.key.index() as u32;
-        self.touch_index(index);
-        if let Some((dispatcher, mut channel)) =
-            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
-        {
-            firing::fire(dispatcher, &mut channel, fired.readiness, self.budget);
+        match self.reach(fired.key) {
+            Some((dispatcher, mut channel)) => firing::fire(dispatcher, &mut channel, fired.readiness),
+            None => self.passes_over(fired),
         }
     }
 
@@ -433,6 +447,9 @@ where
             self.wake_resting();
         }
         let mut run = 0;
+        if !N::DEADLINES {
+            return run;
+        }
         self.ledger.now = now;
         while let Some((index, filed)) = self.ledger.queue.first(self.slots.as_slice()) {
             if filed > now {
@@ -453,7 +470,7 @@ where
             }
             if let Some((dispatcher, mut channel)) = split(slots, &mut self.net, &mut self.ledger, index) {
                 run += 1;
-                firing::time_out(dispatcher, &mut channel, self.budget);
+                firing::time_out(dispatcher, &mut channel);
             }
         }
         run

@@ -59,11 +59,11 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     readiness: Readiness,
-    budget: Budget,
 ) {
     channel.io.fires(readiness);
-    channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: budget.bytes, send: budget.bytes };
-    take_steps(dispatcher, channel, readiness, budget);
+    let bytes = channel.io.ledger.budget.bytes;
+    channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: bytes, send: bytes };
+    take_steps(dispatcher, channel, readiness);
     channel.io.ledger.allowance = Allowance::NONE;
 }
 
@@ -71,7 +71,6 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     readiness: Readiness,
-    budget: Budget,
 ) {
     let mut left = steps(channel.io.own.state, readiness);
     let mut taken = false;
@@ -82,12 +81,12 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
         channel.io.takes(step);
         let goes_on = match step {
             Step::Accept => {
-                accept(dispatcher, channel, budget);
+                accept(dispatcher, channel);
                 return;
             }
-            Step::Read => handled(channel.io.tells(Event::Read), dispatcher, channel, step, budget, D::handle_read),
-            Step::Write => handled(channel.io.tells(Event::Write), dispatcher, channel, step, budget, D::handle_write),
-            Step::Invalid => act(dispatcher, channel, step, Outcome::Failed, Some(NOT_OPEN), budget),
+            Step::Read => handled(channel.io.tells(Event::Read), dispatcher, channel, step, D::handle_read),
+            Step::Write => handled(channel.io.tells(Event::Write), dispatcher, channel, step, D::handle_write),
+            Step::Invalid => act(dispatcher, channel, step, Outcome::Failed, Some(&NOT_OPEN)),
             Step::Otherwise => {
                 // Only a channel that has nothing left to read may lose its error to the question.
                 let unread = channel.io.own.state.can_read();
@@ -95,20 +94,20 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
                 if readiness.contains(Readiness::WRITABLE) {
                     channel.io.own.flags |= Flags::ROOM;
                 }
-                act(dispatcher, channel, step, Outcome::Done, waiting, budget)
+                act(dispatcher, channel, step, Outcome::Done, waiting.as_ref())
             }
             Step::Connect | Step::Expt => match waiting_error(channel) {
                 // What is not known decides nothing: readiness that still holds asks again.
                 None => return,
                 Some(Some(why)) if step == Step::Connect => {
-                    act(dispatcher, channel, step, Outcome::Refused, Some(why.doing("connect")), budget)
+                    act(dispatcher, channel, step, Outcome::Refused, Some(&why.doing("connect")))
                 }
                 // The question may be answered before everything was read.
-                Some(Some(why)) => act(dispatcher, channel, step, Outcome::SendBroken, Some(why), budget),
+                Some(Some(why)) => act(dispatcher, channel, step, Outcome::SendBroken, Some(&why)),
                 Some(None) if step == Step::Expt => {
-                    handled(channel.io.tells(Event::Expt), dispatcher, channel, step, budget, D::handle_expt)
+                    handled(channel.io.tells(Event::Expt), dispatcher, channel, step, D::handle_expt)
                 }
-                Some(None) => act(dispatcher, channel, step, Outcome::Done, None, budget),
+                Some(None) => act(dispatcher, channel, step, Outcome::Done, None),
             },
         };
         if !goes_on {
@@ -120,6 +119,7 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     }
 }
 
+const UNKNOWN: Error = Error::new(ErrorKind::Other, "no reason is known");
 const NOT_OPEN: Error = Error::new(ErrorKind::BadDescriptor, "the descriptor is not open").doing("watch");
 
 /// The error that waits in the socket, if any, or why it cannot be asked; nothing at all where the question was
@@ -137,16 +137,25 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     step: Step,
-    budget: Budget,
     handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
 ) -> bool {
     let returned = handler(dispatcher, channel);
+    returned_from(dispatcher, channel, step, returned)
+}
+
+/// What [`handled`] does once the handler has returned: apart from it, as that is made anew for each handler.
+fn returned_from<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    returned: Result<()>,
+) -> bool {
     if let Some(why) = own_failure(channel, returned)
-        && !act(dispatcher, channel, step, Outcome::Failed, Some(why), budget)
+        && !act(dispatcher, channel, step, Outcome::Failed, Some(&why))
     {
         return false;
     }
-    latched(dispatcher, channel, step, budget)
+    latched(dispatcher, channel, step)
 }
 
 /// What a handler failed with, unless it only passed on that its own connection broke.
@@ -162,7 +171,6 @@ pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     step: Step,
-    budget: Budget,
 ) -> bool {
     let flags = &mut channel.io.own.flags;
     let (ended, broken, send_broken) =
@@ -174,7 +182,7 @@ pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
         () => return channel.io.own.state.is_live(),
     };
     let why = channel.io.reason();
-    act(dispatcher, channel, step, outcome, Some(why), budget)
+    act(dispatcher, channel, step, outcome, Some(&why))
 }
 
 /// Does what follows from an outcome. Says whether the next step may be taken.
@@ -183,34 +191,33 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
     channel: &mut Channel<'_, N, T>,
     step: Step,
     outcome: Outcome,
-    why: Option<Error>,
-    budget: Budget,
+    why: Option<&Error>,
 ) -> bool {
     // What comes after a break that took the socket's error away only looks like an end.
     let ended = outcome == Outcome::End && channel.io.own.state != State::Draining;
-    let reason = match why {
-        Some(why) if !ended => Reason::Disconnected(why),
+    let reason = |why: Option<&Error>| match why {
+        Some(why) if !ended => Reason::Disconnected(*why),
         _ => Reason::End,
     };
-    let why = why.unwrap_or(Error::new(ErrorKind::Other, "no reason is known"));
+    let known = why.unwrap_or(&UNKNOWN);
     match channel.io.concludes(step, outcome) {
         Verdict::GoOn => true,
         Verdict::Stop => false,
         Verdict::Connected => {
             channel.io.own.state = State::OPEN;
-            handled(channel.io.tells(Event::Connect), dispatcher, channel, step, budget, D::handle_connect)
+            handled(channel.io.tells(Event::Connect), dispatcher, channel, step, D::handle_connect)
         }
-        Verdict::Eof => eof(dispatcher, channel, step, budget),
+        Verdict::Eof => eof(dispatcher, channel, step),
         Verdict::Close => {
-            end(dispatcher, channel, reason);
+            end(dispatcher, channel, reason(why));
             false
         }
-        Verdict::Error => tell(dispatcher, channel, why, false),
-        Verdict::ErrorAndClose => tell(dispatcher, channel, why, true),
+        Verdict::Error => tell(dispatcher, channel, known, false),
+        Verdict::ErrorAndClose => tell(dispatcher, channel, known, true),
         Verdict::Drain => {
             channel.io.own.state = State::Draining;
-            channel.io.own.aux = why.code().cast_unsigned();
-            drain(dispatcher, channel, budget);
+            channel.io.own.aux = known.code().cast_unsigned();
+            drain(dispatcher, channel);
             false
         }
         Verdict::Park => {
@@ -219,12 +226,12 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         }
         Verdict::Rest => {
             channel.io.rest();
-            channel.io.ledger.starved |= why.kind() == ErrorKind::Exhausted;
+            channel.io.ledger.starved |= known.kind() == ErrorKind::Exhausted;
             if !channel.io.own.flags.intersects(Flags::TOLD) {
                 channel.io.own.flags |= Flags::TOLD;
-                channel.io.tells(Event::Error(why));
+                channel.io.tells(Event::Error(*known));
                 // Whatever the handler makes of it, a listener is not closed for want of room (rule 6).
-                let _ = dispatcher.handle_error(why, channel);
+                let _ = dispatcher.handle_error(*known, channel);
             }
             false
         }
@@ -232,15 +239,10 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
 }
 
 /// Tells that the peer has finished sending, and closes unless the channel has something left to send by.
-fn eof<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    step: Step,
-    budget: Budget,
-) -> bool {
+fn eof<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, step: Step) -> bool {
     channel.io.own.state = channel.io.own.state.shut(Half::Read);
     let mut answer = Eof::KeepSending;
-    let goes_on = handled(channel.io.tells(Event::Eof), dispatcher, channel, step, budget, |dispatcher, channel| {
+    let goes_on = handled(channel.io.tells(Event::Eof), dispatcher, channel, step, |dispatcher, channel| {
         answer = dispatcher.handle_eof(channel)?;
         Ok(())
     });
@@ -264,7 +266,7 @@ pub(crate) fn unwatched<T, D: Dispatcher<N, T>, N: Net>(
         channel.io.rest();
         channel.io.ledger.starved = true;
     } else {
-        tell(dispatcher, channel, why, true);
+        tell(dispatcher, channel, &why, true);
     }
 }
 
@@ -272,15 +274,16 @@ pub(crate) fn unwatched<T, D: Dispatcher<N, T>, N: Net>(
 pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
-    why: Error,
+    why: &Error,
     fatal: bool,
 ) -> bool {
-    channel.io.tells(Event::Error(why));
-    match dispatcher.handle_error(why, channel) {
+    channel.io.tells(Event::Error(*why));
+    let why = match dispatcher.handle_error(*why, channel) {
         Ok(()) if !fatal => return channel.io.own.state.is_live(),
-        Ok(()) => end(dispatcher, channel, Reason::Error(why)),
-        Err(why) => end(dispatcher, channel, Reason::Error(why)),
-    }
+        Ok(()) => *why,
+        Err(why) => why,
+    };
+    end(dispatcher, channel, Reason::Error(why));
     false
 }
 
@@ -298,15 +301,11 @@ pub(crate) fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &
 
 /// Reads what the peer sent before the sending half broke, then closes (rule 3). What the budget does not cover is left
 /// for the next turn.
-pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    budget: Budget,
-) {
+pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let reason = Reason::Disconnected(channel.io.reason());
     // Nothing more may mean nothing else than that.
     channel.io.ledger.allowance = Allowance::NONE;
-    for _ in 0..budget.reads {
+    for _ in 0..channel.io.ledger.budget.reads {
         if channel.io.is_paused() {
             return;
         }
@@ -314,7 +313,7 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
             return end(dispatcher, channel, reason);
         }
         channel.io.own.flags.remove(Flags::RECEIVED);
-        if !handled(channel.io.tells(Event::Read), dispatcher, channel, Step::Read, budget, D::handle_read) {
+        if !handled(channel.io.tells(Event::Read), dispatcher, channel, Step::Read, D::handle_read) {
             return;
         }
         if !channel.io.own.flags.take(Flags::RECEIVED) {
@@ -324,13 +323,13 @@ pub(crate) fn drain<T, D: Dispatcher<N, T>, N: Net>(
 }
 
 /// Accepts callers while there are any, the budget lasts, and the listener wants them.
-fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, budget: Budget) {
+fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let waits = channel.io.ledger.waits;
     if waits.wrapping_sub(core::mem::replace(&mut channel.io.own.aux, waits)) > 1 {
         // The wait before this one found nobody: who calls now has not been waiting for room.
         channel.io.own.flags.remove(Flags::TOLD);
     }
-    for accepted in 0..budget.accepts {
+    for accepted in 0..channel.io.ledger.budget.accepts {
         if !wants(Interest::READ, dispatcher, channel) {
             return;
         }
@@ -338,7 +337,7 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
             // A table that can grow does so before the next turn; callers keep in line until then. After the first one
             // it is not known whether there are more: readiness that still holds is reported again.
             if channel.io.ledger.bounded && accepted == 0 {
-                act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(FULL.doing("accept")), budget);
+                act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(&FULL.doing("accept")));
             }
             return;
         }
@@ -358,11 +357,11 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
         }
         if exhausted || starved.is_some() {
             let why = starved.unwrap_or(Error::new(ErrorKind::Exhausted, "no resources to accept with"));
-            act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(why), budget);
+            act(dispatcher, channel, Step::Accept, Outcome::Exhausted, Some(&why));
             return;
         }
         if let Some(why) = returned.err()
-            && !act(dispatcher, channel, Step::Accept, Outcome::Failed, Some(why), budget)
+            && !act(dispatcher, channel, Step::Accept, Outcome::Failed, Some(&why))
         {
             return;
         }
@@ -374,29 +373,21 @@ fn accept<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Chan
 }
 
 /// Tells a channel that its time has come.
-pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    budget: Budget,
-) {
+pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let index = channel.io.index;
     channel.io.ledger.due = core::mem::replace(&mut channel.io.own.filing.deadline, Instant::NEVER);
     channel.io.ledger.timing = index;
     channel.io.ledger.touch(channel.io.own, index);
-    handled(channel.io.tells(Event::Timeout), dispatcher, channel, Step::Read, budget, D::handle_timeout);
+    handled(channel.io.tells(Event::Timeout), dispatcher, channel, Step::Read, D::handle_timeout);
     channel.io.ledger.timing = NIL;
 }
 
 /// Serves a channel that has something to read which the backend does not know of.
-pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    budget: Budget,
-) {
+pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let reads = matches!(channel.io.own.state, State::Open(_) | State::Datagram);
     if reads && wants(Interest::READ, dispatcher, channel) {
         channel.io.own.set(Mark::Held, false);
-        fire(dispatcher, channel, Readiness::READABLE, budget);
+        fire(dispatcher, channel, Readiness::READABLE);
     }
 }
 

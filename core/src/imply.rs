@@ -48,6 +48,7 @@ impl Step {
         }
     }
 
+    /// In the order of their bits.
     const ALL: [Self; 7] =
         [Self::Invalid, Self::Connect, Self::Accept, Self::Read, Self::Write, Self::Expt, Self::Otherwise];
 }
@@ -87,9 +88,9 @@ impl Iterator for Steps {
     type Item = Step;
 
     fn next(&mut self) -> Option<Step> {
-        let bit = self.0 & self.0.wrapping_neg();
-        self.0 &= !bit;
-        Step::ALL.into_iter().find(|step| *step as u8 == bit)
+        let step = Step::ALL.get(self.0.trailing_zeros() as usize).copied()?;
+        self.0 &= !(step as u8);
+        Some(step)
     }
 }
 

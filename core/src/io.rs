@@ -111,12 +111,7 @@ impl<N: Net> Io<'_, N> {
     /// A channel's own handler gets no more in a turn than the loop's
     /// [byte budget](crate::EventLoop::set_byte_budget); past it nothing is there for now.
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
-        if into.is_empty() {
-            return self.live().map(|_| Received::Data(0));
-        }
-        let Some(share) = self.share(into.len(), |allowance| allowance.receive) else { return self.spent() };
-        let into = into.get_mut(..share).unwrap_or_default();
-        self.receive(|net, socket| net.recv(socket, into))
+        self.recv_vectored([into, &mut []])
     }
 
     /// Receives into two slices, the first one first.
@@ -128,11 +123,15 @@ impl<N: Net> Io<'_, N> {
         let wanted = first.len().saturating_add(second.len());
         let Some(share) = self.share(wanted, |allowance| allowance.receive) else { return self.spent() };
         let first_share = share.min(first.len());
-        let into = [
-            first.get_mut(..first_share).unwrap_or_default(),
-            second.get_mut(..share - first_share).unwrap_or_default(),
-        ];
-        self.receive(|net, socket| net.recv_vectored(socket, into))
+        let first = first.get_mut(..first_share).unwrap_or_default();
+        let second = second.get_mut(..share - first_share).unwrap_or_default();
+        // One door for both, as what is done about the outcome is most of it.
+        let one = second.is_empty();
+        self.receive(
+            |net, socket| {
+                if one { net.recv(socket, first) } else { net.recv_vectored(socket, [first, second]) }
+            },
+        )
     }
 
     /// Receives into a buffer's free part, in one call, without copying.
@@ -140,7 +139,7 @@ impl<N: Net> Io<'_, N> {
     /// A buffer without room receives nothing: `Data(0)`. A channel should not be readable while its buffer is full.
     pub fn recv_into<S: AsRef<[u8]> + AsMut<[u8]>>(&mut self, buffer: &mut Buffer<S>) -> Result<Received> {
         let [first, second] = buffer.free();
-        let received = if second.is_empty() { self.recv(first) } else { self.recv_vectored([first, second]) }?;
+        let received = self.recv_vectored([first, second])?;
         if let Received::Data(n) = received {
             buffer.commit(n);
         }
@@ -211,9 +210,7 @@ impl<N: Net> Io<'_, N> {
         if from.is_empty() && self.own.state != State::Datagram {
             return self.live().map(|_| 0);
         }
-        let Some(share) = self.share(from.len(), |allowance| allowance.send) else { return self.live().map(|_| 0) };
-        let from = from.get(..share).unwrap_or_default();
-        self.transmit(|net, socket| net.send(socket, from))
+        self.transmit_some([from, &[]])
     }
 
     /// Sends from two slices, the first one first.
@@ -222,12 +219,7 @@ impl<N: Net> Io<'_, N> {
         if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
         }
-        let wanted = first.len().saturating_add(second.len());
-        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
-        let first_share = share.min(first.len());
-        let from =
-            [first.get(..first_share).unwrap_or_default(), second.get(..share - first_share).unwrap_or_default()];
-        self.transmit(|net, socket| net.send_vectored(socket, from))
+        self.transmit_some(from)
     }
 
     /// Sends one datagram; `false` where there is no room for now.
@@ -246,6 +238,19 @@ impl<N: Net> Io<'_, N> {
     pub fn send_urgent(&mut self, byte: u8) -> Result<bool> {
         let sent = self.transmit(|net, socket| Ok(net.send_urgent(socket, byte)?.then_some(1)))?;
         Ok(sent > 0)
+    }
+
+    /// Sends as much as the channel may still send in its turn.
+    fn transmit_some(&mut self, from: [&[u8]; 2]) -> Result<usize> {
+        let [first, second] = from;
+        let wanted = first.len().saturating_add(second.len());
+        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let first_share = share.min(first.len());
+        let first = first.get(..first_share).unwrap_or_default();
+        let second = second.get(..share - first_share).unwrap_or_default();
+        self.transmit(|net, socket| {
+            if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
+        })
     }
 
     fn transmit(&mut self, send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>) -> Result<usize> {
@@ -444,6 +449,7 @@ impl<N: Net> Io<'_, N> {
     /// never. Moving a deadline further into the
     /// future costs one store and a look at the clock per turn.
     pub fn set_timeout(&mut self, time: Duration) {
+        const { assert!(N::DEADLINES, "this net's channels have no deadlines") };
         self.own.filing.deadline = Instant::from_nanos(0) + time;
         self.own.flags |= Flags::RELATIVE;
         self.ledger.touch(self.own, self.index);
@@ -460,7 +466,7 @@ impl<N: Net> Io<'_, N> {
         let Some(missed) = late.checked_div(nanos).filter(|_| self.ledger.timing == self.index) else {
             return self.set_timeout(period);
         };
-        self.own.filing.deadline = due + Duration::from_nanos(nanos.saturating_mul(missed.saturating_add(1)));
+        self.own.filing.deadline = due.after(nanos.saturating_mul(missed.saturating_add(1)));
         self.own.flags.remove(Flags::RELATIVE);
         self.ledger.touch(self.own, self.index);
     }

@@ -35,6 +35,8 @@ pub trait Layer {
     /// The net that this one stands on.
     type Below: Net;
 
+    const DEADLINES: bool = <Self::Below as Net>::DEADLINES;
+
     /// The net below.
     fn below(&self) -> &Self::Below;
     /// The net below, to be used.
@@ -131,6 +133,7 @@ pub trait Layer {
 impl<L: Layer> Net for L {
     type Socket = <L::Below as Net>::Socket;
     type Address = <L::Below as Net>::Address;
+    const DEADLINES: bool = <L as Layer>::DEADLINES;
 
     fn describe(code: i32) -> &'static str {
         L::Below::describe(code)
@@ -239,5 +242,34 @@ impl<N: Net, S> Layer for With<N, S> {
     }
     fn send_vectored(&mut self, socket: &mut N::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
         self.below.send_vectored(socket, from)
+    }
+}
+
+/// A net whose channels have no deadlines, so that a program links neither the clock nor the queue of deadlines; see
+/// [`Net::DEADLINES`].
+///
+/// ```
+/// use stheno_core::{Net, Untimed};
+/// fn saves_the_clock<N: Net>() {
+///     const { assert!(!<Untimed<N> as Net>::DEADLINES) }
+/// }
+/// ```
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Untimed<N>(pub N);
+
+impl<N: Net> Layer for Untimed<N> {
+    type Below = N;
+    const DEADLINES: bool = false;
+    fn below(&self) -> &N {
+        &self.0
+    }
+    fn below_mut(&mut self) -> &mut N {
+        &mut self.0
+    }
+    fn recv_vectored(&mut self, socket: &mut N::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
+        self.0.recv_vectored(socket, into)
+    }
+    fn send_vectored(&mut self, socket: &mut N::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
+        self.0.send_vectored(socket, from)
     }
 }

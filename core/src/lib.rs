@@ -40,6 +40,7 @@ pub mod waker;
 pub use backend::{Backend, Fired, Open};
 pub use buffer::Buffer;
 pub use channel::{Channel, Guest};
+#[cfg(feature = "counters")]
 pub use counters::Counters;
 pub use dispatcher::{Dispatcher, Eof, Reason};
 pub use error::{Error, ErrorKind, Result};
@@ -47,7 +48,7 @@ pub use event_loop::{EventLoop, Next, Turn};
 pub use interest::{Interest, Readiness};
 pub use io::Io;
 pub use key::Key;
-pub use layer::{Layer, With};
+pub use layer::{Layer, Untimed, With};
 pub use net::{Datagram, Half, Kind, Net, Received};
 pub use outbox::{Outbox, Watermark};
 pub use producer::{Produced, Producer, Refused};

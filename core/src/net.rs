@@ -89,6 +89,14 @@ pub trait Net {
     /// Where a socket is, or whom it talks to.
     type Address: Clone;
 
+    /// Whether channels over this net can have deadlines; true unless said otherwise.
+    ///
+    /// A net that says no saves the program the clock and the queue of deadlines, which are not linked then. Over it
+    /// `set_timeout`, timers, [`drain`](crate::EventLoop::drain) and [`now`](crate::EventLoop::now) do not compile, and a
+    /// listener that rests for want of resources tries again with the next event, after 100 milliseconds at the latest. Waits
+    /// for a given time begin anew where a signal interrupts them. [`Untimed`](crate::Untimed) says so over any net.
+    const DEADLINES: bool = true;
+
     /// What the number in an error's [`code`](Error::code) means, in words.
     fn describe(code: i32) -> &'static str {
         if code == 0 { "no error" } else { "the system's error" }

@@ -299,8 +299,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
         let first = first.get_mut(..now).unwrap_or_default();
         let later = second.len().min(room - now);
         let second = second.get_mut(..later).unwrap_or_default();
-        let mut io = source.io();
-        let received = if second.is_empty() { io.recv(first) } else { io.recv_vectored([first, second]) }?;
+        let received = source.io().recv_vectored([first, second])?;
         if let Received::Data(n) = received {
             self.waiting.commit(n);
             self.queue.pushed(n);
@@ -355,8 +354,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
         let now = head.min(first.len());
         let first = first.get(..now).unwrap_or_default();
         let second = second.get(..head - now).unwrap_or_default();
-        let mut io = channel.io();
-        let sent = if second.is_empty() { io.send(first)? } else { io.send_vectored([first, second])? };
+        let sent = channel.io().send_vectored([first, second])?;
         self.waiting.consume(sent);
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use core::ops::{BitOr, BitOrAssign};
 
+use crate::counters::Counters;
 use crate::deadline::{Filed, Filing, Queue};
-use crate::{Counters, Instant, Interest, Key, Net, State};
+use crate::firing::Budget;
+use crate::{Instant, Interest, Key, Net, State};
 
 /// The end of a list that is linked through the slots.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -22,6 +24,17 @@ pub struct Slot<T, N: Net> {
 impl<T, N: Net> Slot<T, N> {
     /// The bytes of a slot's own state: socket, generation, links, interests and deadline, without the dispatcher.
     pub const STATE_BYTES: usize = size_of::<Own<N::Socket>>();
+
+    /// The bytes of a slot with all that lies in it: what one channel takes in a table.
+    ///
+    /// ```
+    /// use stheno_core::{Dispatcher, Net, Outbox, Slot};
+    /// struct Client(Outbox<[u8; 512]>);
+    /// fn fits<N: Net>() {
+    ///     const { assert!(16 * Slot::<Client, N>::BYTES <= 10 * 1024) }
+    /// }
+    /// ```
+    pub const BYTES: usize = size_of::<Self>();
 }
 
 /// A vacant slot.
@@ -216,14 +229,14 @@ pub(crate) struct Ledger {
     pub(crate) starved: bool,
     /// The loop is asked to end.
     pub(crate) stop: bool,
-    /// The loop drains: whoever has nothing to send is closed.
-    pub(crate) draining: bool,
     /// Handlers ran since the last wait.
     pub(crate) busy: bool,
     /// How often the loop has waited, round and round.
     pub(crate) waits: u32,
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
+    /// How much a channel may do in a turn.
+    pub(crate) budget: Budget,
     /// What the channel whose handlers run may still move.
     pub(crate) allowance: Allowance,
     /// The channel whose deadline has come, when it was due, and what the time is.
@@ -259,11 +272,11 @@ impl Default for Ledger {
             freed: false,
             starved: false,
             stop: false,
-            draining: false,
             busy: false,
             waits: 0,
             queue: Queue::default(),
             counters: Counters::default(),
+            budget: Budget { accepts: 16, reads: 16, bytes: 256 * 1024 },
             allowance: Allowance::NONE,
             timing: NIL,
             due: Instant::NEVER,

@@ -122,6 +122,29 @@ fn push_into<T>(items: &mut [T], len: &mut usize, item: T) -> Result<(), T> {
     }
 }
 
+/// A list that lies elsewhere, in a static for example.
+impl<T, S: Storage<T> + ?Sized> Storage<T> for &mut S {
+    fn as_slice(&self) -> &[T] {
+        (**self).as_slice()
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        (**self).as_mut_slice()
+    }
+
+    fn push(&mut self, item: T) -> Result<(), T> {
+        (**self).push(item)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        (**self).truncate(len);
+    }
+
+    fn swap_remove(&mut self, index: usize) {
+        (**self).swap_remove(index);
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl<T> Storage<T> for alloc::vec::Vec<T> {
     fn as_slice(&self) -> &[T] {
@@ -194,6 +217,7 @@ mod tests {
     fn every_storage_behaves_alike() {
         behaves(Array::<u8, 5>::default(), Some(5));
         behaves(Borrowed::new(&mut [0; 5]), Some(5));
+        behaves(&mut Array::<u8, 5>::default(), Some(5));
         #[cfg(feature = "alloc")]
         behaves(alloc::vec::Vec::new(), None);
         #[cfg(feature = "heapless")]

@@ -39,7 +39,12 @@ impl Instant {
 
     /// The time from `earlier` to this; zero where that is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        duration(self.0.saturating_sub(earlier.0))
+    }
+
+    /// So many nanoseconds after this.
+    pub(crate) const fn after(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
     }
 }
 
@@ -49,6 +54,31 @@ impl core::ops::Add<Duration> for Instant {
         let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
         Self(self.0.saturating_add(nanos))
     }
+}
+
+/// So many nanoseconds, as a time.
+///
+/// Where a division of 64 bits is a routine of its own, of the better part of a kilobyte, it is done bit by bit: once in a
+/// wait that is timed.
+const fn duration(nanos: u64) -> Duration {
+    if cfg!(target_pointer_width = "64") { Duration::from_nanos(nanos) } else { bit_by_bit(nanos) }
+}
+
+const fn bit_by_bit(nanos: u64) -> Duration {
+    const SECOND: u32 = 1_000_000_000;
+    let (mut seconds, mut rest, mut bit) = (0_u64, 0_u32, 64);
+    while bit > 0 {
+        bit -= 1;
+        // Stays below twice a second, which 32 bits hold.
+        rest = rest << 1 | (nanos >> bit & 1) as u32;
+        seconds <<= 1;
+        if rest >= SECOND {
+            rest -= SECOND;
+            seconds |= 1;
+        }
+    }
+    // It is less than a second already; this lets the compiler see it, which else keeps a panic for it.
+    Duration::new(seconds, rest % SECOND)
 }
 
 impl fmt::Debug for Instant {
@@ -61,6 +91,14 @@ impl fmt::Debug for Instant {
 mod tests {
     extern crate std;
     use super::*;
+
+    #[test]
+    fn bit_by_bit_is_the_same_time() {
+        for nanos in [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, 123_456_789_012_345_678, u64::MAX - 1, u64::MAX]
+        {
+            assert_eq!(bit_by_bit(nanos), Duration::from_nanos(nanos));
+        }
+    }
 
     #[test]
     fn parts_are_nanoseconds_and_never_has_a_name() {

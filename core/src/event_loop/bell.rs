@@ -19,7 +19,7 @@ where
         self.settle();
         let key = self.move_in(Some(socket), State::OPEN, None).map_err(|why| why.doing("attach a bell"))?;
         self.ledger.live -= 1;
-        self.bell = Some((key, bell.into()));
+        self.bell = Some((key, bell.into(), Self::answer_bell));
         let Self { net, backend, slots, .. } = self;
         let Some(slot) = slots.as_mut_slice().get_mut(key.index()) else { return Ok(()) };
         let registered = match &slot.own.socket {
@@ -36,7 +36,7 @@ where
     /// Lets the bell go; its socket is closed when the turn is settled.
     #[cfg(target_has_atomic = "8")]
     pub(super) fn detach(&mut self) {
-        if let Some((key, _)) = self.bell.take() {
+        if let Some((key, ..)) = self.bell.take() {
             let index = key.index() as u32;
             if let Some(slot) = self.slots.as_mut_slice().get_mut(key.index()) {
                 slot.own.state = State::Closing;
@@ -49,10 +49,15 @@ where
     /// let go, and the error is the turn's, once the turn has served the others.
     #[cfg(target_has_atomic = "8")]
     pub(super) fn answer(&mut self, fired: Fired) -> Result<bool> {
-        let Some((key, bell)) = &self.bell else { return Ok(false) };
-        if *key != fired.key {
-            return Ok(false);
+        match self.bell {
+            Some((key, _, answer)) if key == fired.key => answer(self),
+            _ => Ok(false),
         }
+    }
+
+    #[cfg(target_has_atomic = "8")]
+    fn answer_bell(&mut self) -> Result<bool> {
+        let Some((_, bell, _)) = &self.bell else { return Ok(false) };
         match bell.answer() {
             Ok(stop) => {
                 self.wakes();

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::EventLoop;
 use crate::channel::split;
-use crate::firing::{self, Budget};
+use crate::firing;
 use crate::imply::Step;
 use crate::slot::{NIL, Slot};
 use crate::trace::Event;
@@ -28,7 +28,7 @@ where
     /// Bounded by the time given and the handlers' own: a channel whose `writable` is true for ever is closed at the end.
     pub fn drain(&mut self, within: Duration) -> Result<()> {
         let until = self.now() + within;
-        self.each(|dispatcher, channel, _| {
+        self.each(|dispatcher, channel| {
             let goes = match channel.state() {
                 State::Listening => true,
                 State::Idle | State::Timer => !dispatcher.stays(),
@@ -38,16 +38,16 @@ where
                 firing::end(dispatcher, channel, Reason::Drained);
             }
         });
-        self.each(|dispatcher, channel, budget| {
+        self.each(|dispatcher, channel| {
             if channel.state().is_live() {
                 let told = channel.io.tells(Event::Drain);
-                firing::handled(told, dispatcher, channel, Step::Write, budget, T::handle_drain);
+                firing::handled(told, dispatcher, channel, Step::Write, T::handle_drain);
             }
         });
-        self.ledger.draining = true;
+        self.draining = Some(firing::drained);
         let drained = self.turn_until(until);
-        self.ledger.draining = false;
-        self.each(|dispatcher, channel, _| {
+        self.draining = None;
+        self.each(|dispatcher, channel| {
             let reason = if dispatcher.stays() { Reason::Drained } else { Reason::TimedOut };
             firing::end(dispatcher, channel, reason);
         });
@@ -87,12 +87,12 @@ where
     }
 
     /// Does something with each channel, which is settled afterwards; costs time in the size of the table.
-    fn each(&mut self, mut what: impl FnMut(&mut T, &mut Channel<'_, N, T>, Budget)) {
+    fn each(&mut self, mut what: impl FnMut(&mut T, &mut Channel<'_, N, T>)) {
         for index in 0..self.slots.as_slice().len() as u32 {
             let slots = self.slots.as_mut_slice();
             if let Some((dispatcher, mut channel)) = split(slots, &mut self.net, &mut self.ledger, index) {
                 channel.io.ledger.touch(channel.io.own, index);
-                what(dispatcher, &mut channel, self.budget);
+                what(dispatcher, &mut channel);
             }
         }
     }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{EventLoop, Turn};
 use crate::counters::add;
 use crate::trace::Seen;
-use crate::{Counters, Fired, Net, Result};
+use crate::{Fired, Net, Result};
 
 impl<T, N: Net, B, S> EventLoop<T, N, B, S> {
     /// What the loop has done since it began. Handlers have the same by [`Io::counters`](crate::Io::counters).
@@ -18,7 +18,8 @@ impl<T, N: Net, B, S> EventLoop<T, N, B, S> {
     /// println!("in one turn: {}", events.counters().since(&before));
     /// # Ok(()) }
     /// ```
-    pub fn counters(&self) -> Counters {
+    #[cfg(feature = "counters")]
+    pub fn counters(&self) -> crate::Counters {
         self.ledger.counters
     }
 

@@ -42,10 +42,7 @@ where
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.link);
-            if serves && slot.own.is(Mark::Held) {
-                self.serve(index);
-            }
-            self.settle_one(index, &mut now);
+            self.settle_one(index, serves, &mut now);
         }
         if now.is_some() {
             self.fresh = now;
@@ -54,33 +51,28 @@ where
             self.wake_resting();
         }
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
-            self.resume = Some(self.backend.now(&self.net) + REST);
+            self.resume = Some(self.time() + REST);
         }
     }
 
-    fn serve(&mut self, index: u32) {
+    fn settle_one(&mut self, index: u32, serves: bool, now: &mut Option<Instant>) {
+        let draining = self.draining;
         if let Some((dispatcher, mut channel)) =
             split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
         {
             // Nothing is read behind an end that a neighbour or the program has found.
-            if firing::latched(dispatcher, &mut channel, Step::Read, self.budget) {
-                firing::serve_held(dispatcher, &mut channel, self.budget);
+            if serves && channel.io.own.is(Mark::Held) && firing::latched(dispatcher, &mut channel, Step::Read) {
+                firing::serve_held(dispatcher, &mut channel);
             }
-        }
-    }
-
-    pub(super) fn settle_one(&mut self, index: u32, now: &mut Option<Instant>) {
-        let budget = self.budget;
-        if let Some((dispatcher, mut channel)) =
-            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
-        {
             // What neighbours found out about this channel while they used it.
-            firing::latched(dispatcher, &mut channel, Step::Read, budget);
+            firing::latched(dispatcher, &mut channel, Step::Read);
             if channel.state() == State::Draining {
-                firing::drain(dispatcher, &mut channel, budget);
+                firing::drain(dispatcher, &mut channel);
             }
-            if channel.ledger.draining && channel.state().is_live() {
-                firing::drained(dispatcher, &mut channel);
+            if let Some(drained) = draining
+                && channel.state().is_live()
+            {
+                drained(dispatcher, &mut channel);
             }
         }
         if let Err(why) = self.settle_interest(index)
@@ -161,11 +153,14 @@ where
 
     /// Files a deadline that was set or has come nearer.
     pub(super) fn settle_deadline(&mut self, index: u32, now: &mut Option<Instant>) {
+        if !N::DEADLINES {
+            return;
+        }
         let slots = self.slots.as_mut_slice();
         let Some(Slot { own, .. }) = slots.get_mut(index as usize) else { return };
         if own.flags.take(Flags::RELATIVE) {
             let now = *now.get_or_insert_with(|| self.backend.now(&self.net));
-            own.filing.deadline = now + Duration::from_nanos(own.filing.deadline.as_nanos());
+            own.filing.deadline = now.after(own.filing.deadline.as_nanos());
         }
         if own.filing.is_late() {
             self.ledger.queue.file(slots, index);
@@ -177,7 +172,9 @@ where
         self.unlink_resting(index);
         let Self { net, backend, slots, ledger, .. } = self;
         let slots = slots.as_mut_slice();
-        ledger.queue.unfile(slots, index);
+        if N::DEADLINES {
+            ledger.queue.unfile(slots, index);
+        }
         let Some(slot) = slots.get_mut(index as usize) else { return };
         let own = &mut slot.own;
         if let Some(socket) = own.socket.take() {

@@ -1,11 +1,11 @@
 //! The table: who moves in, and room for those to come.
 
 use super::EventLoop;
-use crate::channel::FULL;
+use crate::channel::{FULL, split};
 use crate::io::CLOSED;
 use crate::slot::{NIL, Slot};
 use crate::trace::opened;
-use crate::{Backend, Dispatcher, Key, Net, Result, State, Storage};
+use crate::{Backend, Channel, Dispatcher, Key, Net, Result, State, Storage};
 
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
 where
@@ -74,9 +74,15 @@ where
         if slot.own.generation == key.generation() && slot.own.state.is_live() { Ok(()) } else { Err(CLOSED) }
     }
 
-    pub(super) fn touch_index(&mut self, index: u32) {
-        if let Some(slot) = self.slots.as_mut_slice().get_mut(index as usize) {
-            self.ledger.touch(&mut slot.own, index);
+    /// A channel that is alive, to be settled at the end of the turn.
+    pub(super) fn reach(&mut self, key: Key) -> Option<(&mut T, Channel<'_, N, T>)> {
+        let index = key.index() as u32;
+        let (dispatcher, channel) = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)?;
+        let own = &mut *channel.io.own;
+        if own.generation != key.generation() || !own.state.is_live() {
+            return None;
         }
+        channel.io.ledger.touch(own, index);
+        Some((dispatcher, channel))
     }
 }

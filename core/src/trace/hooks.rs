@@ -7,14 +7,15 @@ use crate::counters::add;
 use crate::imply::{Outcome, Step, Verdict, conclude};
 use crate::slot::{Flags, Ledger, Slot};
 use crate::trace::{Event, Seen};
-use crate::{Counters, Datagram, Io, Key, Net, Readiness, Received, Result, State};
+use crate::{Datagram, Io, Key, Net, Readiness, Received, Result, State};
 
 /// Shows that it was said which handler runs: none does so unseen.
 pub(crate) struct Told(());
 
 impl<N: Net> Io<'_, N> {
     /// What the loop has done since it began; for a status page, say.
-    pub fn counters(&self) -> Counters {
+    #[cfg(feature = "counters")]
+    pub fn counters(&self) -> crate::Counters {
         self.ledger.counters
     }
 

@@ -32,3 +32,4 @@ mod silence;
 mod tables;
 mod timers;
 mod trace;
+mod untimed;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use stheno_core::trace::{Observer, Traced};
 use stheno_core::{
     Backend, Datagram, Error, ErrorKind, Fired, Half, Instant, Interest, Key, Kind, Net, Readiness, Received, Result,
-    State, With,
+    State, Untimed, With,
 };
 
 /// A table with room for everybody: on the heap where the crate may use it.
@@ -834,6 +834,15 @@ impl<N: Inside, S> Inside for With<N, S> {
     }
     fn memory_mut(&mut self) -> &mut Memory {
         self.below.memory_mut()
+    }
+}
+
+impl<N: Inside> Inside for Untimed<N> {
+    fn memory(&self) -> &Memory {
+        self.0.memory()
+    }
+    fn memory_mut(&mut self) -> &mut Memory {
+        self.0.memory_mut()
     }
 }
 
