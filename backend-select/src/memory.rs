@@ -1,9 +1,9 @@
 //! Where the sets are: in the value itself, behind a reference, or on the heap.
 
-use rustix::event::FdSetElement;
 use stheno_core::{Error, ErrorKind, Key, Result};
 
 use crate::BITS;
+use crate::sets::Word;
 
 /// The memory that a [`Select`](crate::Select) keeps its sets in: [`Fixed`], `&mut Fixed`, or `Heap` (feature `alloc`).
 ///
@@ -30,8 +30,8 @@ pub trait Memory: sealed::Lists {}
 /// assert!(size_of_val(&select) < 250);
 /// ```
 pub struct Fixed<const WORDS: usize, const KEYS: usize> {
-    want: [[FdSetElement; WORDS]; 3],
-    ready: [[FdSetElement; WORDS]; 3],
+    want: [[Word; WORDS]; 3],
+    ready: [[Word; WORDS]; 3],
     keys: [Option<Key>; KEYS],
 }
 
@@ -44,15 +44,15 @@ pub struct Fixed<const WORDS: usize, const KEYS: usize> {
 /// ```
 #[cfg(feature = "alloc")]
 pub struct Heap {
-    want: [alloc::vec::Vec<FdSetElement>; 3],
-    ready: [alloc::vec::Vec<FdSetElement>; 3],
+    want: [alloc::vec::Vec<Word>; 3],
+    ready: [alloc::vec::Vec<Word>; 3],
     keys: alloc::vec::Vec<Option<Key>>,
     end: usize,
 }
 
 impl<const WORDS: usize, const KEYS: usize> Default for Fixed<WORDS, KEYS> {
     fn default() -> Self {
-        let empty = [[FdSetElement::default(); WORDS]; 3];
+        let empty = [[0; WORDS]; 3];
         Self { want: empty, ready: empty, keys: [None; KEYS] }
     }
 }
@@ -89,12 +89,12 @@ impl Memory for Heap {}
 impl<M: Memory> Memory for &mut M {}
 
 pub(crate) mod sealed {
-    use super::{FdSetElement, Key, Result};
+    use super::{Key, Result, Word};
 
     /// The lists, borrowed: all sets of one size, which may be larger than what is in use.
     pub struct Parts<'a> {
-        pub want: [&'a mut [FdSetElement]; 3],
-        pub ready: [&'a mut [FdSetElement]; 3],
+        pub want: [&'a mut [Word]; 3],
+        pub ready: [&'a mut [Word]; 3],
         pub keys: &'a mut [Option<Key>],
     }
 
@@ -110,11 +110,8 @@ use sealed::{Lists, Parts};
 
 impl<const WORDS: usize, const KEYS: usize> Lists for Fixed<WORDS, KEYS> {
     fn parts(&mut self) -> Parts<'_> {
-        Parts {
-            want: self.want.each_mut().map(|set| set.as_mut_slice()),
-            ready: self.ready.each_mut().map(|set| set.as_mut_slice()),
-            keys: &mut self.keys,
-        }
+        let ([a, b, c], [d, e, f]) = (&mut self.want, &mut self.ready);
+        Parts { want: [a, b, c], ready: [d, e, f], keys: &mut self.keys }
     }
 
     fn make_room(&mut self, descriptor: usize, index: usize) -> Result<()> {

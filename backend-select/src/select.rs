@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 
-use rustix::event::{FdSetElement, Timespec, fd_set_bound};
+use rustix::event::{Timespec, fd_set_num_elements};
 use rustix::fd::{AsFd, AsRawFd, RawFd};
 use rustix::io::Errno;
-use stheno_core::backend::{Except, REGISTERED_TWICE, wait_out};
+use stheno_core::backend::{Except, REGISTERED_TWICE, wait_on};
 use stheno_core::{Backend, Error, ErrorKind, Fired, Instant, Interest, Key, Net, Readiness, Result};
 
 use crate::Memory;
 use crate::memory::sealed::Parts;
-use crate::sets::{BITS, bits, has, put, union};
+use crate::sets::{BITS, Word, bits, elements, has, put, put_word, union};
 use crate::system::{failure, now, timespec};
 
 /// The select backend, in the [`Memory`] that it is given.
@@ -122,15 +122,15 @@ impl<M: Memory> Select<M> {
 
     /// Puts the descriptor into the sets that the interest names and takes it out of the others.
     fn want(&mut self, descriptor: usize, interest: Interest) {
-        let parts = self.memory.parts();
         let [read, write] = [Interest::READ, Interest::WRITE].map(|bit| interest.contains(bit));
         let asked = [read, write, self.except.watches(interest)];
-        for (set, asked) in parts.want.into_iter().zip(asked) {
-            put(set, descriptor, asked);
-        }
-        // A result that is not taken yet must not tell what nobody asks for any longer.
-        for (set, _) in parts.ready.into_iter().zip(asked).filter(|(_, asked)| !asked) {
-            put(set, descriptor, false);
+        let Parts { mut want, mut ready, .. } = self.memory.parts();
+        for ((want, ready), asked) in want.iter_mut().zip(&mut ready).zip(&asked) {
+            put(want, descriptor, *asked);
+            // A result that is not taken yet must not tell what nobody asks for any longer.
+            if !asked {
+                put(ready, descriptor, false);
+            }
         }
         if !interest.is_empty() {
             self.bound = self.bound.max(descriptor + 1);
@@ -140,29 +140,27 @@ impl<M: Memory> Select<M> {
     }
 
     fn tighten(&mut self) {
-        let words = self.bound.div_ceil(BITS);
-        let highest = |set: &mut [FdSetElement]| fd_set_bound(set.get(..words).unwrap_or_default());
-        let bounds = self.memory.parts().want.map(highest);
-        self.bound = bounds.into_iter().max().and_then(|bound| usize::try_from(bound).ok()).unwrap_or(0);
+        let want = self.memory.parts().want;
+        let highest = |word| union(&want, word).last().map(|bit| word * BITS + bit + 1);
+        self.bound = (0..self.bound.div_ceil(BITS)).rev().find_map(highest).unwrap_or(0);
     }
 
     /// One call. `Ok(0)` where nothing was ready, or where nothing is known after all.
     fn attempt(&mut self, timeout: Option<Duration>) -> Result<usize> {
         self.invalid = false;
         self.words = self.bound.div_ceil(BITS);
-        let parts = self.memory.parts();
-        let mut sets = parts.ready.map(|set| set.get_mut(..self.words).unwrap_or_default());
-        for (ready, want) in sets.iter_mut().zip(parts.want) {
-            for (ready, want) in ready.iter_mut().zip(want) {
+        let Parts { want, mut ready, .. } = self.memory.parts();
+        for (ready, want) in ready.iter_mut().zip(&want) {
+            for (ready, want) in ready.iter_mut().zip(want.iter()).take(self.words) {
                 *ready = *want;
             }
         }
-        match call(self.bound, sets, timeout.map(timespec).as_ref()) {
+        match call(self.bound, ready, timeout.map(timespec).as_ref()) {
             Ok(found) => Ok(self.count(found)),
             Err(Errno::BADF) => Ok(self.evict()),
             Err(why) => {
                 // A call that failed, or that a signal ended, leaves in the sets what was asked for.
-                self.memory.parts().ready.into_iter().for_each(|set| set.fill(FdSetElement::default()));
+                self.count(0);
                 Err(failure(why).doing("wait"))
             }
         }
@@ -171,20 +169,19 @@ impl<M: Memory> Select<M> {
     /// Counts the descriptors behind so many bits, and clears what comes after them: the kernel leaves words that are
     /// past its table as they were asked for.
     fn count(&mut self, found: usize) -> usize {
-        let mut parts = self.memory.parts();
+        let Parts { mut ready, .. } = self.memory.parts();
         let mut missing = found;
         let mut results = 0;
         for word in 0..self.words {
             if missing == 0 {
-                parts
-                    .ready
-                    .iter_mut()
-                    .for_each(|set| set.get_mut(word..).unwrap_or_default().fill(FdSetElement::default()));
-                break;
+                for word in ready.iter_mut().filter_map(|set| set.get_mut(word)) {
+                    *word = 0;
+                }
+                continue;
             }
-            let bits_here: usize = parts.ready.iter().map(|set| bits(set, word).count()).sum();
+            let bits_here: usize = ready.iter().map(|set| bits(set, word).count()).sum();
             missing = missing.saturating_sub(bits_here);
-            results += bits(&union(&parts.ready, word), 0).count();
+            results += union(&ready, word).count();
         }
         results
     }
@@ -194,31 +191,28 @@ impl<M: Memory> Select<M> {
     /// Asks select itself, first for a word's descriptors together and then, where one is bad, for each alone.
     fn evict(&mut self) -> usize {
         self.invalid = true;
-        let parts = self.memory.parts();
-        let [probe, closed, other] = parts.ready.map(|set| set.get_mut(..self.words).unwrap_or_default());
-        let mut want = parts.want;
-        closed.fill(FdSetElement::default());
-        other.fill(FdSetElement::default());
+        self.count(0);
+        let Parts { mut want, ready: [probe, closed, _], .. } = self.memory.parts();
         let mut results = 0;
         for word in 0..self.words {
-            let watched = union(&want, word);
-            let mut is_bad = |bits: &mut dyn Iterator<Item = usize>| {
-                probe.fill(FdSetElement::default());
-                bits.for_each(|bit| put(probe, word * BITS + bit, true));
-                call((word + 1) * BITS, [&mut *probe, &mut [], &mut []], Some(&timespec(Duration::ZERO)))
-                    == Err(Errno::BADF)
+            // Whatever the call leaves in the set, it leaves in this word.
+            let mut is_bad = |bits: Word| {
+                put_word(probe, word, bits);
+                let answer = call((word + 1) * BITS, [&mut *probe, &mut [], &mut []], Some(&timespec(Duration::ZERO)));
+                put_word(probe, word, 0);
+                answer == Err(Errno::BADF)
             };
-            if !is_bad(&mut bits(&watched, 0)) {
+            let watched = union(&want, word);
+            if !is_bad(watched.0) {
                 continue;
             }
-            for bit in bits(&watched, 0).filter(|bit| is_bad(&mut core::iter::once(*bit))) {
+            for bit in watched.filter(|bit| is_bad(1 << bit)) {
                 let descriptor = word * BITS + bit;
                 put(closed, descriptor, true);
                 want.iter_mut().for_each(|set| put(set, descriptor, false));
                 results += 1;
             }
         }
-        probe.fill(FdSetElement::default());
         self.tighten();
         results
     }
@@ -244,22 +238,22 @@ impl<M: Memory> Select<M> {
         // The first word comes again at the end, for the bits below the cursor.
         for _ in 0..=self.words {
             let word = at / BITS;
-            let firsts = ready.each_ref().map(|set| bits(set, word).find(|bit| *bit >= at % BITS));
-            if let Some(bit) = firsts.iter().copied().flatten().min() {
-                let descriptor = word * BITS + bit;
-                let [read, write, _] = want.each_ref().map(|set| has(set, descriptor));
-                let wanted = Interest::READ.when(read) | Interest::WRITE.when(write) | Interest::PRIORITY;
-                let mut readiness = Readiness::NONE;
-                let says = [Readiness::READABLE, Readiness::WRITABLE, except.says(wanted)];
-                for ((set, first), says) in ready.iter_mut().zip(firsts).zip(says) {
-                    if first == Some(bit) {
-                        put(set, descriptor, false);
-                        readiness |= says;
-                    }
+            let Some(bit) = union(&ready, word).find(|bit| *bit >= at % BITS) else {
+                at = if word + 1 < self.words { (word + 1) * BITS } else { 0 };
+                continue;
+            };
+            let descriptor = word * BITS + bit;
+            let [read, write, _] = &want;
+            let (read, write) = (has(read, descriptor), has(write, descriptor));
+            let wanted = Interest::READ.when(read) | Interest::WRITE.when(write) | Interest::PRIORITY;
+            let mut readiness = Readiness::NONE;
+            for (set, says) in ready.iter_mut().zip(&[Readiness::READABLE, Readiness::WRITABLE, except.says(wanted)]) {
+                if has(set, descriptor) {
+                    put(set, descriptor, false);
+                    readiness |= *says;
                 }
-                return Some((descriptor, readiness));
             }
-            at = if word + 1 < self.words { (word + 1) * BITS } else { 0 };
+            return Some((descriptor, readiness));
         }
         None
     }
@@ -285,7 +279,7 @@ where
     }
 
     fn wait(&mut self, _: &mut N, timeout: Option<Duration>) -> Result<usize> {
-        wait_out(timeout, now, |left| self.attempt(left))
+        wait_on::<N>(timeout, now, |left| self.attempt(left))
     }
 
     fn next(&mut self) -> Option<Fired> {
@@ -308,11 +302,14 @@ impl<M: Memory + Default> stheno_core::Open for Select<M> {
 }
 
 /// Calls select for the descriptors below `bound`, for which each set has room, or is empty and stands for none.
-fn call(bound: usize, sets: [&mut [FdSetElement]; 3], timeout: Option<&Timespec>) -> Result<usize, Errno> {
-    let words = bound.div_ceil(BITS);
+fn call(bound: usize, sets: [&mut [Word]; 3], timeout: Option<&Timespec>) -> Result<usize, Errno> {
     let number = i32::try_from(bound).map_err(|_| Errno::INVAL)?;
-    // A set that is too short must not reach the call, which would panic.
-    let [read, write, except] = sets.map(|set| set.get_mut(..words));
+    // A set that is too short must not reach the call, which would panic; counted as the call counts, so that the compiler
+    // sees that it does not.
+    let words = fd_set_num_elements(0, number);
+    let [read, write, except] = sets;
+    let (read, write, except) =
+        (elements(read).get_mut(..words), elements(write).get_mut(..words), elements(except).get_mut(..words));
     // SAFETY: the call asks that each descriptor in the sets is open. Clause B1 of the backend's contract says so: whoever
     // registers a socket deregisters it before closing it. Where that is broken the kernel answers EBADF or, if the
     // number is in use again, speaks of another socket; no memory is touched but the slices given, each of which holds
