@@ -1,0 +1,34 @@
+//! The echo server on epoll.
+
+#![no_std]
+#![no_main]
+
+use rustix::fd::BorrowedFd;
+use static_cell::{ConstStaticCell, StaticCell};
+use stheno::epoll::{self, AlwaysReady};
+use stheno::storage::Array;
+use stheno_no_libc::echo::{CHANNELS, Events, Table, serve};
+use stheno_no_libc::inet::{Inet, epoll_set};
+
+/// As many results at a time as there are channels; none of them is a file, which the kernel would not take.
+type Backend = epoll::Epoll<CHANNELS, Array<AlwaysReady, 0>, BorrowedFd<'static>>;
+
+/// The table, and the loop with its backend, lie in memory that is there from the start.
+static TABLE: ConstStaticCell<Table<Inet>> = ConstStaticCell::new(Table::new());
+static EVENTS: StaticCell<Events<Inet, Backend>> = StaticCell::new();
+
+fn main() -> i32 {
+    let Some(table) = TABLE.try_take() else { return 1 };
+    let Ok(set) = epoll_set() else { return 1 };
+    let Some(events) = EVENTS.try_init_with(|| Events::with_parts(Inet, Backend::over(set, Array::default()), table))
+    else {
+        return 1;
+    };
+    serve(events)
+}
+
+#[cfg(not(feature = "deadlines"))]
+stheno_no_libc::program!(main);
+// The look for the clock is rustix's, and checks itself.
+#[cfg(feature = "deadlines")]
+stheno_no_libc::program!(main, may panic);
