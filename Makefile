@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines frames observers \
-  inject fuzz miri mutants cross
+  inject fuzz miri mutants cross size size-accept hammer
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -16,6 +16,7 @@ DEPTH ?= 4
 DARING ?= 2
 DRIP ?= 10
 PRESSURE ?= 30
+HAMMER ?= 60
 SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
@@ -32,11 +33,13 @@ test: fmt clippy doc no-std unit corpus conformance ## everything that must hold
 
 fmt: ## check the format
 	$(CARGO) fmt --all --check
-	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	for package in fuzz examples/footprint examples/no_libc; do $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
 
 clippy: ## lint everything, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
+	cd examples/no_libc && $(CARGO) clippy --target x86_64-unknown-linux-gnu -- -D warnings
+	cd examples/footprint && { ! rustc --print target-libdir --target thumbv7m-none-eabi | xargs test -d || $(CARGO) clippy -- -D warnings; }
 
 doc: ## build the documentation, with warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
@@ -91,6 +94,15 @@ strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 # Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
 pressure: ## the proxy between a fast sender and a reader of 1 KB/s, for PRESSURE=30 seconds on each backend
 	PRESSURE_SECONDS=$(PRESSURE) $(CARGO) test --test programs_proxy a_fast_sender -- --nocapture
+
+hammer: ## sixteen clients that come and go at random for HAMMER=60 seconds at each server without libc
+	HAMMER_SECONDS=$(HAMMER) $(CARGO) test --test no_libc storm -- --nocapture
+
+size: ## what the programs without libc, and parts on a Cortex-M3, take; fails where one has grown by more than 2 %
+	@$(CARGO) test --quiet --test size -- --nocapture
+
+size-accept: ## the same, and the table in examples/footprint/sizes.md is written anew
+	@SIZE_ACCEPT=1 $(CARGO) test --quiet --test size -- --nocapture
 
 deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
 	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout

@@ -1,0 +1,70 @@
+//! What the README says that a loop takes, beside the sum that the compiler knows.
+#![cfg(target_pointer_width = "64")]
+#![cfg(all(feature = "select", feature = "poll", feature = "epoll", feature = "counters", target_os = "linux"))]
+#![allow(missing_docs)]
+
+use stheno::epoll::AlwaysReady;
+use stheno::storage::Array;
+use stheno::{Buffer, Dispatcher, EventLoop, Os, Slot, epoll, poll, select};
+
+#[allow(dead_code, clippy::large_enum_variant)] // only its size is asked
+enum Echo<const BYTES: usize> {
+    Door,
+    Client(Buffer<[u8; BYTES]>),
+}
+
+impl<const BYTES: usize> Dispatcher<Os> for Echo<BYTES> {}
+
+type Table<const N: usize, const BYTES: usize> = Array<Slot<Echo<BYTES>, Os>, N>;
+type With<B, const N: usize, const BYTES: usize> = EventLoop<Echo<BYTES>, Os, B, Table<N, BYTES>>;
+
+/// A row for so many channels: with each backend, with buffers of three sizes.
+macro_rules! row {
+    ($n:literal, $words:literal, $keys:literal) => {
+        ($n, [row!($n, $words, $keys, 128), row!($n, $words, $keys, 512), row!($n, $words, $keys, 2048)])
+    };
+    ($n:literal, $words:literal, $keys:literal, $bytes:literal) => {
+        [
+            With::<poll::Poll<poll::Fixed<$n>>, $n, $bytes>::BYTES,
+            With::<select::Select<select::Fixed<$words, $keys>>, $n, $bytes>::BYTES,
+            With::<epoll::Epoll<$n, Array<AlwaysReady, 0>>, $n, $bytes>::BYTES,
+        ]
+    };
+}
+
+/// The sets of select hold the three standard descriptors and a few more beside the channels.
+const ROWS: [(usize, [[usize; 3]; 3]); 3] = [row!(4, 1, 12), row!(16, 1, 24), row!(64, 2, 72)];
+
+fn grouped(number: usize) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
+}
+
+#[test]
+fn the_readme_says_what_the_compiler_says() {
+    let readme = include_str!("../README.md");
+    for (channels, sizes) in ROWS {
+        for (backend, name) in ["poll", "select", "epoll"].into_iter().enumerate() {
+            let cells = sizes.map(|size| grouped(size[backend]));
+            let line = format!("| {channels} | `{name}` | {} |", cells.join(" | "));
+            assert!(readme.lines().any(|known| known == line), "the README lacks this line:\n{line}");
+        }
+    }
+}
+
+/// What a channel costs beside its buffer: the difference that one more makes, on each backend.
+#[test]
+fn the_readme_says_what_one_channel_adds() {
+    let readme = include_str!("../README.md");
+    let state = Slot::<Echo<512>, Os>::STATE_BYTES;
+    assert_eq!(state, 48);
+    assert_eq!(Slot::<Echo<512>, Os>::BYTES, state + size_of::<Option<Echo<512>>>());
+    let adds = |small: usize, large: usize| (large - small) / 12 - Slot::<Echo<512>, Os>::BYTES;
+    let [poll, _, epoll] = [0, 1, 2].map(|backend| adds(ROWS[0].1[1][backend], ROWS[1].1[1][backend]));
+    // The sets of select are for descriptors, which the rows above have eight more of; a key is what one more costs.
+    let select = (size_of::<select::Fixed<1, 2>>() - size_of::<select::Fixed<1, 0>>()) / 2;
+    let line = format!(
+        "A channel's own state is {state} bytes. A backend adds {poll} for it (`poll`), {epoll} (`epoll`), or {select}"
+    );
+    let readme = readme.replace('\n', " ");
+    assert!(readme.contains(&line), "the README lacks this:\n{line}");
+}
