@@ -53,7 +53,7 @@ no-std: ## check each package alone, without std and with each feature by itself
 	for features in "" alloc; do \
 	  $(CARGO) clippy --package stheno-conformance --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
-	for feature in alloc heapless bitflags log embedded-io defmt log,defmt; do \
+	for feature in alloc counters heapless bitflags log embedded-io defmt log,defmt words; do \
 	  $(CARGO) clippy --package stheno-core --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	for features in select poll epoll select,alloc poll,alloc epoll,alloc select,poll,epoll,alloc poll,std poll,signals epoll,credentials; do \
