@@ -139,31 +139,26 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     step: Step,
     handler: impl FnOnce(&mut D, &mut Channel<'_, N, T>) -> Result<()>,
 ) -> bool {
-    let returned = handler(dispatcher, channel);
-    returned_from(dispatcher, channel, step, returned)
-}
-
-/// What [`handled`] does once the handler has returned: apart from it, as that is made anew for each handler.
-fn returned_from<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    step: Step,
-    returned: Result<()>,
-) -> bool {
-    if let Some(why) = own_failure(channel, returned)
-        && !act(dispatcher, channel, step, Outcome::Failed, Some(&why))
+    if let Err(why) = handler(dispatcher, channel)
+        && !failed(dispatcher, channel, step, &why)
     {
         return false;
     }
     latched(dispatcher, channel, step)
 }
 
-/// What a handler failed with, unless it only passed on that its own connection broke.
-fn own_failure<T, N: Net>(channel: &Channel<'_, N, T>, returned: Result<()>) -> Option<Error> {
-    let why = returned.err()?;
+/// What follows where a handler has failed, unless it only passed on that its own connection broke: apart from
+/// [`handled`], as that is made anew for each handler. Says whether to go on.
+fn failed<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+    why: &Error,
+) -> bool {
     let own = &channel.io.own;
     let broke = own.flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || own.state == State::Draining;
-    (why.kind() != ErrorKind::Disconnected || !broke).then_some(why)
+    let passed_on = why.kind() == ErrorKind::Disconnected && broke;
+    passed_on || act(dispatcher, channel, step, Outcome::Failed, Some(why))
 }
 
 /// Draws the conclusion from what the channel's I/O has found since the last time.
