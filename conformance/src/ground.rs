@@ -1,20 +1,28 @@
 //! Where the suite runs: a network, and the far ends that no loop has anything to do with.
 
-use std::fmt;
-use std::mem::ManuallyDrop;
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::boxed::Box;
+use core::error::Error;
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::time::Duration;
 
-use stheno::waker::{Bell, Ring};
-use stheno::{Half, Instant, Net, Received};
+use stheno_core::{ErrorKind, Half, Instant, Net, Received};
 
-use crate::contract::Failure;
-
+#[cfg(target_has_atomic = "ptr")]
+pub use bell::SharedBell;
+#[cfg(feature = "std")]
 pub use loopback::{Later, Loopback, in_a_thread};
 
+#[cfg(target_has_atomic = "ptr")]
+mod bell;
+#[cfg(feature = "std")]
 mod loopback;
+#[cfg(feature = "std")]
 pub(crate) mod os;
 mod sim;
+
+/// Why something could not be done, or set up.
+pub type Failure = Box<dyn Error>;
 
 /// A network that the suite can be run on: core's [`Net`], and what the suite needs beside it.
 ///
@@ -150,6 +158,7 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static
     }
 
     /// Something for threads to ring, and the socket that becomes readable when they do. ([`Need::Waker`])
+    #[cfg(target_has_atomic = "ptr")]
     fn bell(&mut self) -> Result<(SharedBell, Self::Socket), Failure> {
         Err(unsupported("a bell"))
     }
@@ -169,9 +178,6 @@ pub trait Ground: Net<Socket: 'static, Address: fmt::Debug + PartialEq + 'static
         Ok(())
     }
 }
-
-/// A bell that threads share.
-pub type SharedBell = Arc<Bell<dyn Ring>>;
 
 /// What a case needs that not every network or backend has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -261,11 +267,21 @@ pub enum Sign {
 
 /// Whether this is how a network says that a connection was reset.
 pub fn is_reset(why: &Failure) -> bool {
-    let by_core = why.downcast_ref::<stheno::Error>().is_some_and(|why| why.kind() == stheno::ErrorKind::Disconnected);
-    let by_std = |why: &std::io::Error| why.kind() == std::io::ErrorKind::ConnectionReset;
-    by_core || why.downcast_ref::<std::io::Error>().is_some_and(by_std)
+    let by_core = |why: &stheno_core::Error| why.kind() == ErrorKind::Disconnected;
+    why.downcast_ref().is_some_and(by_core) || is_reset_by_std(why)
+}
+
+#[cfg(feature = "std")]
+fn is_reset_by_std(why: &Failure) -> bool {
+    let reset = |why: &std::io::Error| why.kind() == std::io::ErrorKind::ConnectionReset;
+    why.downcast_ref().is_some_and(reset)
+}
+
+#[cfg(not(feature = "std"))]
+fn is_reset_by_std(_: &Failure) -> bool {
+    false
 }
 
 fn unsupported(what: &str) -> Failure {
-    format!("{what}: not on this network").into()
+    alloc::format!("{what}: not on this network").into()
 }

@@ -1,9 +1,12 @@
 //! One order among channels.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
 
-use stheno::{Backend, Fired, Instant, Interest, Key, Open, Readiness, Result};
+use stheno_core::{Backend, Fired, Instant, Interest, Key, Open, Readiness, Result};
 
 use crate::ground::Ground;
 use crate::probe::World;
@@ -50,9 +53,9 @@ impl<G: Ground, B: Backend<World<G>>> Backend<World<G>> for InOrder<B> {
         let began = net.below.clock();
         let found = self.below.wait(net, timeout)?;
         let over = timeout.is_some_and(|time| net.below.clock().saturating_since(began) >= time);
-        self.fired = std::iter::from_fn(|| self.below.next()).collect();
+        self.fired = core::iter::from_fn(|| self.below.next()).collect();
         net.shared.hear(&self.fired);
-        self.fired.sort_by_key(|fired| std::cmp::Reverse(net.shared.rank(fired.key)));
+        self.fired.sort_by_key(|fired| core::cmp::Reverse(net.shared.rank(fired.key)));
         net.shared.breaches.extend(self.breach(found, over));
         Ok(found)
     }

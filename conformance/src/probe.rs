@@ -1,19 +1,30 @@
 //! The instrumented channel: it writes down each event, and then does what a plain user would.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
 
-use stheno::{
-    Channel, Dispatcher, Eof, Error, ErrorKind, Fired, Guest, Key, Os, Reason, Received, Result, State, With,
-    errno_name,
+#[cfg(feature = "std")]
+use stheno::errno_name;
+use stheno_core::{
+    Channel, Dispatcher, Eof, Error, ErrorKind, Fired, Guest, Key, Reason, Received, Result, State, With,
 };
 
 use crate::ground::Ground;
 use crate::scenario::{bytes, quote};
+// Without an operating system the numbers are the simulated network's, which are Linux's.
+#[cfg(not(feature = "std"))]
+use crate::sim::errno_name;
 use crate::sum::Sum;
 use crate::telling::Wait;
 
 /// The net of a story: the ground's, with the transcript beside it.
-pub type World<G = Os> = With<G, Transcript>;
+#[cfg(feature = "std")]
+pub type World<G = stheno::Os> = With<G, Transcript>;
+/// The net of a story: the ground's, with the transcript beside it.
+#[cfg(not(feature = "std"))]
+pub type World<G> = With<G, Transcript>;
 
 /// What happened so far, and who is who.
 #[derive(Clone, Debug, Default)]

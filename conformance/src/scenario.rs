@@ -4,11 +4,22 @@
 //! `--- NAME`, with a transcript of `CHANNEL: EVENT` lines: what CPython's asyncore did (`asyncore`, or `asyncore select`
 //! and `asyncore poll` where its two loops disagree) and, where that is wrong, what is right (`expect`).
 
-use std::collections::BTreeSet;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use crate::ground::Need;
+
+#[cfg(feature = "std")]
+mod files;
+
+#[cfg(feature = "std")]
+pub use files::Malformed;
+
+// `OWN_SCENARIOS`.
+include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
 
 /// A story, and what is to come of it.
 #[derive(Clone, Debug)]
@@ -32,49 +43,10 @@ pub struct Step {
     pub words: Vec<String>,
 }
 
-/// What is wrong with a scenario file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Malformed {
-    /// The file.
-    pub file: PathBuf,
-    /// The line's number, from 1; 0 where the file could not be read.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", self.file.display(), self.what),
-            line => write!(f, "{}:{line}: {}", self.file.display(), self.what),
-        }
-    }
-}
-
-impl std::error::Error for Malformed {}
-
 impl Scenario {
-    /// Reads one file.
-    pub fn load(file: &Path) -> Result<Self, Malformed> {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let unread = |what: std::io::Error| Malformed { file: file.into(), line: 0, what: what.to_string() };
-        let source = std::fs::read_to_string(file).map_err(unread)?;
-        Self::parse(&name, &source).map_err(|(line, what)| Malformed { file: file.into(), line, what })
-    }
-
-    /// Reads every `.scn` file of a folder, by name. One that is malformed does not keep the others from being told.
-    pub fn load_all(folder: &Path) -> Result<Vec<Result<Self, Malformed>>, Malformed> {
-        let unread = |what: std::io::Error| Malformed { file: folder.into(), line: 0, what: what.to_string() };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(unread)? {
-            let file = entry.map_err(unread)?.path();
-            if file.extension().is_some_and(|ending| ending == "scn") {
-                files.push(file);
-            }
-        }
-        files.sort();
-        Ok(files.iter().map(|file| Self::load(file)).collect())
+    /// The stories that the project holds itself: each one's name and its text.
+    pub fn own() -> impl Iterator<Item = (&'static str, &'static str)> {
+        OWN_SCENARIOS.iter().copied()
     }
 
     /// Reads a story from text. The error is a line's number, from 1, and what is wrong with it.
@@ -162,7 +134,7 @@ impl Scenario {
 }
 
 /// The verbs of the language: how many words may follow each.
-const VERBS: &[(&str, std::ops::RangeInclusive<usize>)] = &[
+const VERBS: &[(&str, RangeInclusive<usize>)] = &[
     ("listen", 1..=2),
     ("connect", 2..=2),
     ("refused", 1..=1),
@@ -245,7 +217,7 @@ fn affordable(word: &str) -> Result<(), String> {
     }
 }
 
-fn plain(count: &std::ops::RangeInclusive<usize>) -> String {
+fn plain(count: &RangeInclusive<usize>) -> String {
     if count.start() == count.end() {
         count.start().to_string()
     } else {

@@ -3,12 +3,15 @@
 mod agree;
 mod turning;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
 
-use stheno::{Backend, EventLoop, Half, Key, Open};
+use stheno_core::{Backend, EventLoop, Half, Key, Open, Slot};
 
-use crate::ground::{Family, Ground};
+use crate::ground::{Failure, Family, Ground};
 use crate::in_order::InOrder;
 use crate::probe::{Probe, Transcript, World, name_of};
 use crate::scenario::{Scenario, Step, bytes};
@@ -16,6 +19,7 @@ use crate::sum::Sum;
 use crate::telling::Telling;
 
 pub use agree::agrees;
+#[cfg(feature = "std")]
 pub(crate) use agree::in_normal_form;
 
 /// How long a turn waits.
@@ -24,8 +28,6 @@ const TURN: Duration = Duration::from_millis(50);
 const ARRIVAL: Duration = Duration::from_millis(20);
 /// How long somebody waits for the bytes that it was promised.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Tells a story on a fresh loop over this kind of backend: the transcript, or what went wrong in telling it.
 pub fn tell<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Result<Vec<String>, String> {
@@ -43,7 +45,7 @@ pub fn witness<G: Ground, B: Backend<World<G>> + Open>(story: &Scenario) -> Tell
         let why = done.err().or_else(|| teller.transcript().breaches.drain(..).next())?;
         Some(format!("line {}: {}: {why}", step.line, step.words.join(" ")))
     });
-    Telling::new(std::mem::take(teller.transcript()), broke)
+    Telling::new(core::mem::take(teller.transcript()), broke)
 }
 
 struct Teller<G: Ground, B> {
@@ -51,7 +53,7 @@ struct Teller<G: Ground, B> {
     peers: BTreeMap<String, G::Peer>,
 }
 
-type Events<G, B> = EventLoop<Probe, World<G>, InOrder<B>>;
+type Events<G, B> = EventLoop<Probe, World<G>, InOrder<B>, Vec<Slot<Probe, World<G>>>>;
 
 impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
     fn new() -> Result<Self, Failure> {
@@ -204,8 +206,8 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
     fn open(
         &mut self,
         name: &str,
-        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno::Result<Key>,
-    ) -> stheno::Result<()> {
+        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno_core::Result<Key>,
+    ) -> stheno_core::Result<()> {
         self.open_as(Probe::new(name), name, open)
     }
 
@@ -213,8 +215,8 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
         &mut self,
         probe: Probe,
         name: &str,
-        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno::Result<Key>,
-    ) -> stheno::Result<()> {
+        open: impl FnOnce(&mut Events<G, B>, Probe) -> stheno_core::Result<Key>,
+    ) -> stheno_core::Result<()> {
         let opened = open(&mut self.events, probe);
         self.transcript().add(name, opened.ok());
         opened.map(drop)

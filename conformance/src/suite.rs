@@ -15,9 +15,6 @@ use crate::story::{agrees, in_normal_form, witness};
 use crate::telling::Telling;
 use crate::walk::walk;
 
-// The stories that the project holds itself.
-include!(concat!(env!("OUT_DIR"), "/own_scenarios.rs"));
-
 /// A backend that the suite can be run on: its name, how it tells stories and stands to the contract, and what it lacks.
 #[derive(Clone)]
 pub struct Backing {
@@ -242,12 +239,12 @@ impl Suite {
 
     /// Every contract case, the stories that the project holds itself, and a few random walks.
     pub fn with_own_scenarios() -> Self {
-        let parsed = |(name, source): &(&str, &str)| match Scenario::parse(name, source) {
+        let parsed = |(name, source): (&str, &str)| match Scenario::parse(name, source) {
             Ok(story) => story,
             // A test of this crate parses them all.
             Err((line, what)) => unreachable!("{name}.scn:{line}: {what}"),
         };
-        let scenarios = OWN_SCENARIOS.iter().map(parsed).collect();
+        let scenarios = Scenario::own().map(parsed).collect();
         Self { scenarios, contract: true, ..Self::default() }.with_walks(1, Self::WALKS)
     }
 

@@ -1,6 +1,6 @@
 //! How much was heard, and whether it was the right thing.
 
-use std::fmt;
+use core::fmt;
 
 /// The count and the checksum (64-bit FNV-1a) of a run of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,9 @@
 //! What is left of a story once it is told.
 
-use stheno::Readiness;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use stheno_core::Readiness;
 
 use crate::probe::Transcript;
 
@@ -20,7 +23,7 @@ pub struct Telling {
 
 impl Telling {
     pub(crate) fn new(mut transcript: Transcript, broke: Option<String>) -> Self {
-        let waits = std::mem::take(&mut transcript.waits);
+        let waits = core::mem::take(&mut transcript.waits);
         Self { transcript: transcript.into_lines(), waits, broke }
     }
 

@@ -1,6 +1,5 @@
 //! What the clauses of the backend's contract and the rules of the loop promise, a case for each fact.
 
-use std::error::Error;
 use std::time::Instant;
 
 use stheno::{Backend, Open, Os};
@@ -28,7 +27,7 @@ mod time;
 pub type Verdict = Result<(), Failure>;
 
 /// Why a case failed, or why it could not be set up.
-pub type Failure = Box<dyn Error>;
+pub type Failure = crate::ground::Failure;
 
 /// One fact that must hold on every backend.
 #[derive(Clone, Copy)]

@@ -1,12 +1,11 @@
 //! The simulated network as a ground: the far ends are sockets of the same world, used without the loop.
 
-use std::mem::ManuallyDrop;
-use std::time::Duration;
+use core::mem::ManuallyDrop;
+use core::time::Duration;
 
-use stheno::{Error, ErrorKind, Half, Instant, Kind, Net, Received};
+use stheno_core::{Error, ErrorKind, Half, Instant, Kind, Net, Received};
 
-use super::{Family, Ground, Sign};
-use crate::contract::Failure;
+use super::{Failure, Family, Ground, Sign};
 use crate::sim::{Address, Deed, Link, Sim, Socket};
 
 /// What is sent later, and by whom.

@@ -84,6 +84,8 @@ mod watch;
 pub use address::Address;
 pub use deeds::Deed;
 pub use entry::Socket;
+#[cfg(all(feature = "alloc", not(feature = "std")))]
+pub(crate) use errno::name as errno_name;
 pub use link::{Count, Link};
 #[cfg(feature = "alloc")]
 pub use memory::Heap;

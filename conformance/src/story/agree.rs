@@ -1,6 +1,10 @@
 //! Whether what was told is what a story accepts.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::scenario::Scenario;
 

@@ -3,12 +3,15 @@
 //! A turn that does not last its time has a cause, and a result of a wait has an effect: either the backend that woke the
 //! loop for nothing or the loop that did not wait is found out at once, whatever the transcript says.
 
-use std::time::Duration;
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+use core::time::Duration;
 
-use stheno::{Backend, Open, Received};
+use stheno_core::{Backend, Open, Received};
 
-use super::{Failure, PATIENCE, TURN, Teller};
-use crate::ground::{Ground, is_reset};
+use super::{PATIENCE, TURN, Teller};
+use crate::ground::{Failure, Ground, is_reset};
 use crate::probe::{Probe, World};
 use crate::scenario::quote;
 
@@ -28,17 +31,17 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
     /// nobody was told anything. Three things count as a cause for that: somebody was told something in the turn; somebody
     /// was told something since the turn before, as those are who find out what became of them when the program closes
     /// another; the last channel has gone.
-    pub(super) fn turn(&mut self, timeout: Duration) -> stheno::Result<()> {
+    pub(super) fn turn(&mut self, timeout: Duration) -> stheno_core::Result<()> {
         if self.events.is_empty() {
             return Ok(());
         }
         let began = self.net().clock();
         let transcript = self.transcript();
-        let (waits, before) = (transcript.waits.len(), !std::mem::take(&mut transcript.told).is_empty());
+        let (waits, before) = (transcript.waits.len(), !core::mem::take(&mut transcript.told).is_empty());
         self.events.turn(Some(timeout))?;
         let early = self.net().clock().saturating_since(began) < timeout && !self.events.is_empty();
         let transcript = self.transcript();
-        let told = std::mem::take(&mut transcript.told);
+        let told = core::mem::take(&mut transcript.told);
         let mut reported = transcript.waits[waits..].iter().flatten();
         if let Some((name, readiness)) = reported.find(|(name, _)| !told.contains(name)) {
             let why = format!("a wait reported {readiness} of {name}, which was told nothing then");
@@ -50,7 +53,7 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
     }
 
     /// Turns until two in a row bring nothing new. The writes of a channel that always wants to write are nothing new.
-    pub(super) fn run(&mut self) -> stheno::Result<()> {
+    pub(super) fn run(&mut self) -> stheno_core::Result<()> {
         let (mut quiet, mut turns) = (0, 0);
         while quiet < QUIET_TURNS && turns < MAX_TURNS && !self.events.is_empty() {
             let (events, lengths) = (self.transcript().events, self.transcript().lengths());
@@ -141,7 +144,7 @@ impl<G: Ground, B: Backend<World<G>> + Open> Teller<G, B> {
     }
 
     /// Turns until this is so, but not for ever: what follows in the story tells the difference.
-    fn turn_until(&mut self, done: impl Fn(&mut Self) -> bool) -> stheno::Result<()> {
+    fn turn_until(&mut self, done: impl Fn(&mut Self) -> bool) -> stheno_core::Result<()> {
         let until = self.net().clock() + PATIENCE;
         while !done(self) && self.net().clock() < until {
             self.turn(TURN)?;
