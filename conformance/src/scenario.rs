@@ -109,6 +109,16 @@ impl Scenario {
         needs.into_iter().chain([Need::Sockets(self.sockets())]).collect()
     }
 
+    /// How many bytes its words stand for, all together: what whoever has little memory asks first.
+    pub fn volume(&self) -> usize {
+        let length = |word: &String| match repeated(word) {
+            Some((count, character)) => count.parse().map(|count: usize| count.saturating_mul(character.len())).ok(),
+            None => drawn(word).and_then(|(count, _)| count.parse().ok()),
+        };
+        let words = self.steps.iter().flat_map(|step| &step.words);
+        words.map(|word| length(word).unwrap_or(word.len())).fold(0, usize::saturating_add)
+    }
+
     /// How many sockets there are at once, far ends included: at most, since what handlers close is not taken off.
     fn sockets(&self) -> u32 {
         let (mut open, mut most) = (0_u32, 0);
@@ -318,6 +328,14 @@ mod tests {
         for plain in ["5~", "~5", "5~x", "5~99999999999"] {
             assert_eq!(bytes(plain), plain.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_volume_is_as_long_as_its_words_are() {
+        let story = Scenario::parse("it", "send P 3xa\npush C 2xä\npush C 1000~7\nsend P 7~\nrun\n").unwrap();
+        let words = || story.steps.iter().flat_map(|step| &step.words);
+        assert_eq!(story.volume(), words().map(|word| bytes(word).len()).sum());
+        assert!(story.volume() > 1_007);
     }
 
     #[test]
