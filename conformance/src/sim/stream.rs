@@ -115,7 +115,11 @@ impl Flight {
         let (segment, gap) = (self.segment, self.gap);
         let first = self.batches.first_mut().filter(|first| self.len > 0 && first.when <= now)?;
         let n = match segment {
-            Some((least, most)) => rng.usize(least.max(1)..=most.max(least).max(1)).min(first.len),
+            // Drawn from 64 bits, so that a seed is the same weather on every target.
+            Some((least, most)) => {
+                let drawn = rng.u64(least.max(1) as u64..=most.max(least).max(1) as u64);
+                usize::try_from(drawn).map_or(first.len, |drawn| drawn.min(first.len))
+            }
             None => first.len,
         };
         first.len -= n;
