@@ -102,13 +102,18 @@ impl<D: Device, C: Clock, const N: usize> Stack<'_, D, C, N> {
         Ok(Some(socket))
     }
 
-    /// Nobody listens there any more; who waits is cut off.
-    pub(crate) fn dismiss(&mut self, listener: usize) {
+    /// Nobody is let in there any more: who waits is cut off, and the listener is a fresh socket that has an address.
+    pub(crate) fn unlisten(&mut self, listener: usize) {
         for at in 0..N {
-            let in_line = self.places.get(at).is_some_and(|place| place.role == Role::Line { listener });
-            if in_line || at == listener {
+            if self.places.get(at).is_some_and(|place| place.role == Role::Line { listener }) {
                 self.cut_off(at);
             }
         }
+        let Some(place) = self.places.get_mut(listener) else { return };
+        if let Some(handle) = place.handle {
+            self.sockets.get_mut::<tcp::Socket<'_>>(handle).abort();
+        }
+        (place.role, place.was, place.called, place.error) = (Role::Fresh, tcp::State::Closed, 0, None);
+        self.drive();
     }
 }

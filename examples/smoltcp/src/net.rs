@@ -112,6 +112,13 @@ impl<D: Device, C: Clock, const N: usize> Stack<'_, D, C, N> {
     }
 
     fn shuts(&mut self, socket: &Socket, half: Half) -> Result<(), Errno> {
+        if let Role::Listener { .. } = self.place(socket)?.role {
+            // As on Linux: who hears nothing lets nobody in, and what else it would say does not matter.
+            if half == Half::Read {
+                self.unlisten(socket.place);
+            }
+            return Ok(());
+        }
         let (place, stream) = self.both(socket)?;
         if place.role != Role::Stream || place.peer.is_none() {
             return Err(Errno::NotConnected);
@@ -219,7 +226,10 @@ impl<D: Device, C: Clock, const N: usize> Net for Stack<'_, D, C, N> {
 
     fn close(&mut self, socket: Socket) {
         match self.place(&socket).map(|place| place.role) {
-            Ok(Role::Listener { .. }) => self.dismiss(socket.place),
+            Ok(Role::Listener { .. }) => {
+                self.unlisten(socket.place);
+                self.vacate(socket.place);
+            }
             Ok(Role::Fresh) => self.vacate(socket.place),
             Ok(_) => self.orphan(socket.place),
             Err(_) => {}

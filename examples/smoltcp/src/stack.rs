@@ -151,8 +151,9 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
     }
 
     /// Lets a place go whose socket is to come to its end by itself: with all that was sent, unless there is something that
-    /// nobody has read.
+    /// nobody has read. What is in the device is under way no longer, and counts.
     pub(crate) fn orphan(&mut self, at: usize) {
+        self.drive();
         let since = self.clock.now();
         let Some(place) = self.places.get_mut(at) else { return };
         let Some(handle) = place.handle else { return };
@@ -167,8 +168,9 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         self.tend();
     }
 
-    /// The same with a reset, where there is a connection.
+    /// The same with a reset, where there is a connection; what was sent before it goes first.
     pub(crate) fn cut_off(&mut self, at: usize) {
+        self.drive();
         let since = self.clock.now();
         let Some(place) = self.places.get_mut(at) else { return };
         let Some(handle) = place.handle else { return };

@@ -14,7 +14,7 @@ use stheno_smoltcp::{Clock, Socket, Stack};
 /// How many sockets there are, those at the far ends and those beside listeners included.
 pub const SOCKETS: usize = 64;
 /// How much each holds for each direction; what is under way is in neither end's memory.
-const MEMORY: usize = 16 * 1024;
+const MEMORY: usize = 128 * 1024;
 
 /// A clock that stands still until somebody rests.
 #[derive(Default, Debug)]
