@@ -83,13 +83,7 @@ impl<D: Device, C: Clock, const N: usize> Stack<'_, D, C, N> {
             return Err(Errno::BadDescriptor);
         };
         if let Some(place) = self.places.get_mut(other) {
-            *place = Place {
-                generation: guest.generation,
-                role: Role::Stream,
-                watched: None,
-                door: None,
-                ..door
-            };
+            *place = Place { generation: guest.generation, role: Role::Stream, watched: None, door: None, ..door };
         }
         if let Some(place) = self.places.get_mut(listener) {
             (place.handle, place.was, place.called) = (guest.handle, guest.was, 0);
@@ -104,16 +98,16 @@ impl<D: Device, C: Clock, const N: usize> Stack<'_, D, C, N> {
 
     /// Nobody is let in there any more: who waits is cut off, and the listener is a fresh socket that has an address.
     pub(crate) fn unlisten(&mut self, listener: usize) {
-        for at in 0..N {
-            if self.places.get(at).is_some_and(|place| place.role == Role::Line { listener }) {
-                self.cut_off(at);
-            }
-        }
         let Some(place) = self.places.get_mut(listener) else { return };
         if let Some(handle) = place.handle {
             self.sockets.get_mut::<tcp::Socket<'_>>(handle).abort();
         }
         (place.role, place.was, place.called, place.error) = (Role::Fresh, tcp::State::Closed, 0, None);
+        for at in 0..N {
+            if self.places.get(at).is_some_and(|place| place.role == Role::Line { listener }) {
+                self.cut_off(at);
+            }
+        }
         self.drive();
     }
 }

@@ -165,7 +165,7 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         }
         place.was = socket.state();
         *place = place.renewed(Role::Orphan { since });
-        self.tend();
+        self.drive();
     }
 
     /// The same with a reset, where there is a connection; what was sent before it goes first.
@@ -178,7 +178,7 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         socket.abort();
         place.was = tcp::State::Closed;
         *place = place.renewed(Role::Orphan { since });
-        self.tend();
+        self.drive();
     }
 
     /// Closes a connection with a reset instead of an end.

@@ -6,6 +6,9 @@ use host::Host;
 use stheno_conformance::{Backing, Need, suite};
 use stheno_smoltcp::Watch;
 
+/// What it lacks is a fresh socket under the listener, which only the last of the line can miss: `tests/line.rs` shows that.
+const LET_IN: &str = "whoever waits in line has a socket of the stack, so that letting it in takes none";
+
 fn smoltcp() -> Backing {
     Backing::on::<Host, Watch<16>>("smoltcp")
         .with_at_most(host::SOCKETS as u32, "the stack has that many, far ends included")
@@ -18,6 +21,9 @@ fn smoltcp() -> Backing {
         .without(Need::Later, "no other thread can reach the stack")
         .without(Need::Waker, "no other thread can reach the stack")
         .without(Need::TwoLoops, "a stack is one loop's own")
+        .leaving_out("scenario/big-cross-plain", "it tells of a network that takes 300,000 bytes at once")
+        .leaving_out("contract/want-of-sockets-keeps-the-caller-in-line", LET_IN)
+        .leaving_out("contract/want-of-descriptors-rests-the-listener", LET_IN)
 }
 
 suite!(conforms, smoltcp());
