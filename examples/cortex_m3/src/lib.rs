@@ -8,6 +8,7 @@ pub mod board;
 #[cfg(not(target_os = "none"))]
 pub mod host;
 pub mod parts;
+pub mod server;
 #[cfg(feature = "stories")]
 pub mod stories;
 pub mod tally;

@@ -90,6 +90,19 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         Some(Instant::from_nanos((due.total_micros().max(0) as u64).saturating_mul(1_000)))
     }
 
+    /// Lets so much time go by without a loop, and with it what is under way.
+    pub fn pass(&mut self, time: Duration) -> stheno_core::Result<()> {
+        let end = self.clock.now() + time;
+        loop {
+            self.drive();
+            if self.clock.now() >= end {
+                return Ok(());
+            }
+            let next = self.due().map_or(end, |due| due.min(end));
+            self.clock.rest(Some(next))?;
+        }
+    }
+
     /// Looks after every socket: who called, who went, and who can be had again.
     pub(crate) fn tend(&mut self) {
         let now = self.clock.now();

@@ -5,9 +5,14 @@ use core::fmt::{self, Write};
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use cortex_m_semihosting::hio::{HostStream, hstdout};
 
+mod clock;
+mod ethernet;
 mod heap;
+mod register;
 mod stack;
 
+pub use clock::Ticks;
+pub use ethernet::{Ethernet, hush};
 pub use heap::Heap;
 
 use crate::tally::Tally;

@@ -86,16 +86,8 @@ impl Loopback for Host {
     }
 
     fn pass(&mut self, time: Duration) {
-        let end = self.stack.clock().now() + time;
-        loop {
-            self.stack.drive();
-            let next = self.stack.due().map_or(end, |due| due.min(end));
-            if self.stack.clock().now() >= end {
-                break;
-            }
-            // It knows an end.
-            let _ = self.stack.clock_mut().rest(Some(next));
-        }
+        // It knows an end, and so does not fail.
+        let _ = self.stack.pass(time);
     }
 
     fn clock(&self) -> Instant {
