@@ -1,9 +1,10 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus conformance explore faults load drip pressure strace deadlines frames observers \
-  inject fuzz miri mutants cross size size-accept hammer
+.PHONY: help run test fmt clippy doc unit no-std corpus smoltcp conformance board explore faults load drip pressure strace deadlines frames \
+  observers inject fuzz miri mutants cross size size-accept hammer
 
 CARGO ?= cargo
+RUSTC ?= rustc
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BACKEND ?=
 SEED ?=
@@ -21,6 +22,8 @@ SECONDS_OF_FAULTS ?= 20
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= addresses buffer deadlines framing rules scenarios turns
 TARGETS ?= s390x-unknown-linux-gnu armv7-unknown-linux-gnueabihf
+# For which there is no system: with compare-and-swap, and without.
+BARE ?= thumbv7m-none-eabi riscv32imc-unknown-none-elf
 PACKAGE ?= stheno-core stheno-select stheno-poll stheno-epoll
 
 help: ## list the targets
@@ -29,15 +32,20 @@ help: ## list the targets
 run: ## serve a site that shows the loop at work, live (PORT=7007)
 	$(CARGO) run --example http_server -- --port $(PORT)
 
-test: fmt clippy doc no-std unit corpus conformance ## everything that must hold before a change lands
+test: fmt clippy doc no-std unit corpus smoltcp conformance ## everything that must hold before a change lands
 
 fmt: ## check the format
 	$(CARGO) fmt --all --check
-	for package in fuzz examples/footprint examples/no_libc; do $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
+	for package in fuzz examples/cortex_m3 examples/footprint examples/no_libc examples/smoltcp; do \
+	  $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; \
+	done
 
 clippy: ## lint everything, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
+	for package in fuzz examples/smoltcp; do \
+	  $(CARGO) clippy --manifest-path $$package/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings || exit 1; \
+	done
+	$(CARGO) clippy --manifest-path examples/cortex_m3/Cargo.toml --target-dir $(TARGET_DIR) --all-targets --features host -- -D warnings
 	cd examples/no_libc && $(CARGO) clippy --target x86_64-unknown-linux-gnu -- -D warnings
 	cd examples/footprint && { ! rustc --print target-libdir --target thumbv7m-none-eabi | xargs test -d || $(CARGO) clippy -- -D warnings; }
 
@@ -60,6 +68,16 @@ no-std: ## check each package alone, without std and with each feature by itself
 	  $(CARGO) clippy --package stheno --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
 	$(CARGO) check --package stheno --no-default-features 2>&1 | grep --quiet 'stheno needs a backend that this target has'
+	@for target in $(BARE); do \
+	  if ! test -d "$$($(RUSTC) --print target-libdir --target $$target)"; then \
+	    echo "skipped: nothing is compiled for $$target, which is not installed (rustup target add $$target)"; continue; \
+	  fi; \
+	  $(CARGO) clippy --target $$target --package stheno-core --no-default-features -- -D warnings || exit 1; \
+	  for features in "" alloc; do \
+	    $(CARGO) clippy --target $$target --package stheno-conformance --no-default-features --features "$$features" -- -D warnings || exit 1; \
+	  done; \
+	  $(CARGO) clippy --target $$target --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR) -- -D warnings || exit 1; \
+	done
 
 unit: ## unit tests, documentation tests, and the examples with real clients
 	$(CARGO) build --workspace --examples
@@ -68,10 +86,27 @@ unit: ## unit tests, documentation tests, and the examples with real clients
 corpus: ## the inputs that fuzzing has kept, played once each (any toolchain)
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --test corpus -- --nocapture
 
+smoltcp: ## the suite on a network of another's: smoltcp, over its loopback device
+	$(CARGO) test --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR)
+
 conformance: ## scenarios and contract cases on every backend (BACKEND=poll SEED=7 REPEAT=3 FORMAT=json JOBS=4)
 	@$(CARGO) run --quiet --package stheno-conformance -- $(foreach backend,$(BACKEND),--backend $(backend)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(FORMAT),--format $(FORMAT)) \
 	  $(if $(JOBS),--jobs $(JOBS))
+
+BOARD := thumbv7m-none-eabi
+BOARD_BUILD = $(CARGO) build --quiet --release --manifest-path examples/cortex_m3/Cargo.toml --target-dir $(TARGET_DIR)
+
+# What has no heap is built by itself: Cargo unifies features over a build.
+board: ## stories, parts and a server on an emulated microcontroller, with flash and RAM (needs qemu-system-arm)
+	@qemu-system-arm --version >/dev/null 2>&1 || \
+	  { echo 'make board needs qemu-system-arm (a package of that name, on Debian)' >&2; exit 1; }
+	@test -d "$$($(RUSTC) --print target-libdir --target $(BOARD))" || \
+	  { echo 'make board needs rustup target add $(BOARD)' >&2; exit 1; }
+	@$(BOARD_BUILD) --target $(BOARD) --bin parts --bin network
+	@$(BOARD_BUILD) --target $(BOARD) --bin stories --features stories
+	@$(BOARD_BUILD) --bin board --features host
+	@$(TARGET_DIR)/release/board $(TARGET_DIR)/$(BOARD)/release
 
 explore: ## every state of one channel, and every history of several (DEPTH=4 events, DARING=2 departures)
 	DEPTH=$(DEPTH) DARING=$(DARING) $(CARGO) test --package stheno-core --test explore -- --nocapture --test-threads 1

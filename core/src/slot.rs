@@ -35,12 +35,16 @@ impl<T, N: Net> Slot<T, N> {
     /// }
     /// ```
     pub const BYTES: usize = size_of::<Self>();
+
+    /// A vacant slot, as a constant: for a table that is a static, borrowed by the loop
+    /// ([`Borrowed`](crate::storage::Borrowed)), and never on a stack.
+    pub const VACANT: Self = Self { own: Own::VACANT, dispatcher: None };
 }
 
 /// A vacant slot.
 impl<T, N: Net> Default for Slot<T, N> {
     fn default() -> Self {
-        Self { own: Own::default(), dispatcher: None }
+        Self::VACANT
     }
 }
 
@@ -69,19 +73,17 @@ pub(crate) struct Own<S> {
     pub(crate) filing: Filing,
 }
 
-impl<S> Default for Own<S> {
-    fn default() -> Self {
-        Self {
-            socket: None,
-            generation: 0,
-            link: NIL,
-            aux: 0,
-            flags: Flags::NONE,
-            state: State::Closed,
-            interests: 0,
-            filing: Filing::NONE,
-        }
-    }
+impl<S> Own<S> {
+    pub(crate) const VACANT: Self = Self {
+        socket: None,
+        generation: 0,
+        link: NIL,
+        aux: 0,
+        flags: Flags::NONE,
+        state: State::Closed,
+        interests: 0,
+        filing: Filing::NONE,
+    };
 }
 
 const MUTED_SHIFT: u32 = 4;

@@ -4,9 +4,7 @@
 
 #[cfg(target_os = "none")]
 mod on_board {
-    use core::array::from_fn;
     use core::fmt::{self, Write};
-    use core::mem::MaybeUninit;
     use core::time::Duration;
 
     use cortex_m_rt::{entry, exception};
@@ -30,7 +28,6 @@ mod on_board {
 
     type Net = Stack<'static, Ethernet, Ticks, SOCKETS>;
     type Events = EventLoop<Server, Net, Watch<CHANNELS>, Borrowed<'static, Slot<Server, Net>>>;
-    type Table = [Slot<Server, Net>; CHANNELS];
 
     #[exception]
     fn SysTick() {
@@ -47,14 +44,12 @@ mod on_board {
     fn main() -> ! {
         static mut MEMORIES: [[[u8; MEMORY]; 2]; SOCKETS] = [[[0; MEMORY]; 2]; SOCKETS];
         static mut PLACES: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
-        // The table is made where it stays, and not on the stack.
-        static mut TABLE: MaybeUninit<Table> = MaybeUninit::uninit();
-        let table = Borrowed::new(TABLE.write(from_fn(|_| Slot::default())));
+        static mut TABLE: [Slot<Server, Net>; CHANNELS] = [const { Slot::VACANT }; CHANNELS];
         let mut sockets = SocketSet::new(&mut PLACES[..]);
         for [received, sent] in MEMORIES {
             sockets.add(Socket::new(SocketBuffer::new(&mut received[..]), SocketBuffer::new(&mut sent[..])));
         }
-        ends(serve(sockets, table), None)
+        ends(serve(sockets, Borrowed::new(TABLE)), None)
     }
 
     /// The emulator's user network gives this address to the first who comes.
