@@ -334,7 +334,7 @@ mod tests {
     fn a_volume_is_as_long_as_its_words_are() {
         let story = Scenario::parse("it", "send P 3xa\npush C 2xä\npush C 1000~7\nsend P 7~\nrun\n").unwrap();
         let words = || story.steps.iter().flat_map(|step| &step.words);
-        assert_eq!(story.volume(), words().map(|word| bytes(word).len()).sum());
+        assert_eq!(story.volume(), words().map(|word| bytes(word).len()).sum::<usize>());
         assert!(story.volume() > 1_007);
     }
 

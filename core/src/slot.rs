@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_and_what_is_muted_do_not_mix() {
-        let mut own = Own::<()>::default();
+        let mut own = Own::<()>::VACANT;
         own.set_asked(Interest::READ | Interest::PRIORITY);
         own.set_muted(Interest::WRITE);
         assert_eq!((own.asked(), own.muted()), (Interest::READ | Interest::PRIORITY, Interest::WRITE));

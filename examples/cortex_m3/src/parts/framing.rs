@@ -27,7 +27,7 @@ fn cut(text: &[u8], ends: Terminator<'_>, size: usize, digest: &mut Digest) -> R
         while let Some(frame) = framing.next()? {
             match frame {
                 Frame::Found(frame) => note(digest, format_args!("found {frame:?}\n"))?,
-                Frame::Collected(frame) if frame.is_empty() => continue,
+                Frame::Collected([]) => continue,
                 Frame::Collected(frame) => note(digest, format_args!("collected {frame:?}\n"))?,
             }
             frames += 1;

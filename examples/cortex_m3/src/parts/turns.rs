@@ -142,7 +142,8 @@ fn full_table(digest: &mut Digest) -> Result<()> {
     note(digest, format_args!("{heard:?} {:?}", events.counters()))
 }
 
-/// Answers each line with its length and its letters turned round; ends at `quit`.
+/// Answers each line with its length and its letters turned round; ends at `quit`. There is no heap for a box.
+#[allow(clippy::large_enum_variant)]
 enum Lines {
     Door,
     Caller(Conversation<[u8; 64], [u8; 96]>),

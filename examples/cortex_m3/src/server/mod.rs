@@ -15,7 +15,8 @@ pub const LINES: u16 = 23;
 /// How many bytes of an echo wait, at most.
 const WAITING: usize = 1024;
 
-/// A channel of the server.
+/// A channel of the server, whose table costs its largest variant: there is no heap for a box.
+#[allow(clippy::large_enum_variant)]
 pub enum Server {
     /// Callers of the echo come here.
     EchoDoor,

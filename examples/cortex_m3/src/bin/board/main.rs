@@ -18,15 +18,18 @@ use stheno_cortex_m3::{parts, stories};
 /// What is wrong, in words.
 type Failure = Box<dyn std::error::Error>;
 
+/// Runs a program to its end.
+type Run = fn(&Path) -> Result<Ended, Failure>;
+
 fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1) else {
         eprintln!("board FOLDER: runs the programs `stories`, `parts` and `network` that are in this folder");
         return ExitCode::from(2);
     };
     let folder = Path::new(&folder);
-    let programs: [(&str, fn(&Path) -> Result<Ended, Failure>); 3] = [
-        ("parts", |program| alike(program, |told| parts::check_all(told))),
-        ("stories", |program| alike(program, |told| stories::tell_all(told))),
+    let programs: [(&str, Run); 3] = [
+        ("parts", |program| alike(program, parts::check_all)),
+        ("stories", |program| alike(program, stories::tell_all)),
         ("network", network),
     ];
     let mut good = true;
@@ -79,7 +82,7 @@ fn network(program: &Path) -> Result<Ended, Failure> {
 
 /// The verdict and the memory of a program, in a line; above it what was skipped or failed.
 fn report(name: &str, program: &Path, ended: &Ended) -> Result<(), Failure> {
-    let notable = ["FAILED", "skipped", "served"];
+    let notable = ["FAILED", "  expected", "  told", "skipped", "served"];
     for line in ended.told().filter(|line| notable.iter().any(|word| line.starts_with(word))) {
         println!("{name:<8} {line}");
     }
