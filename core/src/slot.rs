@@ -38,6 +38,14 @@ impl<T, N: Net> Slot<T, N> {
 
     /// A vacant slot, as a constant: for a table that is a static, borrowed by the loop
     /// ([`Borrowed`](crate::storage::Borrowed)), and never on a stack.
+    ///
+    /// ```
+    /// # use stheno_core::{Net, Slot};
+    /// # struct Memory<T, N: Net>(core::marker::PhantomData<(T, N)>);
+    /// # impl<T, N: Net> Memory<T, N> {
+    /// const TABLE: [Slot<T, N>; 16] = [const { Slot::VACANT }; 16];
+    /// # }
+    /// ```
     pub const VACANT: Self = Self { own: Own::VACANT, dispatcher: None };
 }
 

@@ -38,7 +38,7 @@
 //!
 //! TCP, with half-closed streams and resets, over whatever addresses smoltcp is built for. Errors have Linux's numbers.
 //! Closing is the stack's business from then on: what was sent still goes, a connection with unread bytes is reset, and its
-//! socket is free for others when its end is told, or after a minute.
+//! socket is free for others when its end is told, or when its peer has been silent for a minute.
 #![no_std]
 
 mod clock;

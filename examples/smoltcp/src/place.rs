@@ -2,8 +2,9 @@
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{self, State};
+use smoltcp::time::Duration;
 use smoltcp::wire::IpEndpoint;
-use stheno_core::{Instant, Interest, Key, Readiness};
+use stheno_core::{Interest, Key, Readiness};
 
 use crate::errno::Errno;
 
@@ -32,8 +33,8 @@ pub(crate) enum Role {
     Connecting,
     /// A connection, or what is left of it.
     Stream,
-    /// Closed by the program at that time; the stack brings it to its end.
-    Orphan { since: Instant },
+    /// Closed by the program; the stack brings it to its end.
+    Orphan,
 }
 
 /// A place: a socket of the stack, and what the stack does not remember.
@@ -59,6 +60,8 @@ pub(crate) struct Place {
     /// The halves that the program has shut: reading, writing.
     pub(crate) shut: (bool, bool),
     pub(crate) reuse: bool,
+    /// How long its peers may be silent, as the program set it for the socket.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Place {
@@ -76,11 +79,13 @@ impl Place {
         ended: false,
         shut: (false, false),
         reuse: false,
+        patience: None,
     };
 
     /// The same place, for something else.
     pub(crate) const fn renewed(&self, role: Role) -> Self {
-        Self { handle: self.handle, generation: self.generation.wrapping_add(1), role, was: self.was, ..Self::NONE }
+        let generation = self.generation.wrapping_add(1);
+        Self { handle: self.handle, generation, role, was: self.was, patience: self.patience, ..Self::NONE }
     }
 
     /// Whether a connection is here that can be accepted, or was.
@@ -128,7 +133,7 @@ impl Place {
 
     /// Whether the program has it, or will.
     const fn is_ours(&self) -> bool {
-        !matches!(self.role, Role::Vacant | Role::Fresh | Role::Orphan { .. })
+        !matches!(self.role, Role::Vacant | Role::Fresh | Role::Orphan)
     }
 
     /// Whether the connection is over, by whatever end.
@@ -139,7 +144,7 @@ impl Place {
     /// What a system would say of it, of all that there is to be said. Of a listener, whether anybody waits.
     pub(crate) fn readiness(&self, socket: &tcp::Socket<'_>, waiting: bool) -> Readiness {
         match self.role {
-            Role::Vacant | Role::Line { .. } | Role::Connecting | Role::Orphan { .. } => Readiness::NONE,
+            Role::Vacant | Role::Line { .. } | Role::Connecting | Role::Orphan => Readiness::NONE,
             Role::Fresh => Readiness::WRITABLE | Readiness::HANGUP,
             Role::Listener { .. } => Readiness::READABLE.when(waiting),
             Role::Stream => {

@@ -16,8 +16,8 @@ use crate::place::{Place, Role, Socket};
 const BURST: usize = 64;
 /// How often a drive goes round, at most: on a loopback what went out comes in at once.
 const ROUNDS: usize = 64;
-/// How long a closed connection may take to come to its end. (As Linux's `tcp_fin_timeout`.)
-const LINGER: Duration = Duration::from_secs(60);
+/// How long the peer of a closed connection may be silent before that is over. (As Linux's `tcp_fin_timeout`.)
+const LINGER: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(60);
 
 /// A network: smoltcp's interface, device and sockets, and a clock. Of its sockets the first `N` TCP sockets are used; no
 /// others may use those.
@@ -38,6 +38,7 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         let streams = sockets.iter().filter(|(_, socket)| matches!(socket, AnySocket::Tcp(_)));
         for (place, (handle, _)) in places.iter_mut().zip(streams) {
             place.handle = Some(handle);
+            place.patience = sockets.get::<tcp::Socket<'_>>(handle).timeout();
         }
         Self { device, interface, sockets, clock, places, next_port: 0, calls: 0 }
     }
@@ -105,22 +106,21 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
 
     /// Looks after every socket: who called, who went, and who can be had again.
     pub(crate) fn tend(&mut self) {
-        let now = self.clock.now();
         for place in &mut self.places {
             let Some(handle) = place.handle else { continue };
             let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
             if place.notices(socket, self.calls.wrapping_add(1).max(1)) {
                 self.calls = self.calls.wrapping_add(1).max(1);
             }
-            if let Role::Orphan { since } = place.role {
-                let late = now.saturating_since(since) >= LINGER;
+            if place.role == Role::Orphan {
                 // Nobody will read it.
-                if !place.is_over() && (socket.recv_queue() > 0 || late) {
+                if !place.is_over() && socket.recv_queue() > 0 {
                     socket.abort();
                     place.was = tcp::State::Closed;
                 }
                 // A reset has still to go out.
                 if place.was == tcp::State::TimeWait || place.is_over() && socket.remote_endpoint().is_none() {
+                    socket.set_timeout(place.patience);
                     *place = place.renewed(Role::Vacant);
                 }
             }
@@ -131,7 +131,7 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
     /// The place of a socket, unless that is stale.
     pub(crate) fn place(&self, socket: &Socket) -> Result<&Place, Errno> {
         let place = self.places.get(socket.place).filter(|place| place.generation == socket.generation);
-        place.filter(|place| !matches!(place.role, Role::Vacant | Role::Orphan { .. })).ok_or(Errno::BadDescriptor)
+        place.filter(|place| !matches!(place.role, Role::Vacant | Role::Orphan)).ok_or(Errno::BadDescriptor)
     }
 
     /// The place of a socket, and the stack's own socket.
@@ -167,7 +167,6 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
     /// nobody has read. What is in the device is under way no longer, and counts.
     pub(crate) fn orphan(&mut self, at: usize) {
         self.drive();
-        let since = self.clock.now();
         let Some(place) = self.places.get_mut(at) else { return };
         let Some(handle) = place.handle else { return };
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
@@ -175,22 +174,23 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
             socket.abort();
         } else {
             socket.close();
+            // However its peer goes, the socket comes back.
+            socket.set_timeout(Some(place.patience.map_or(LINGER, |patience| patience.min(LINGER))));
         }
         place.was = socket.state();
-        *place = place.renewed(Role::Orphan { since });
+        *place = place.renewed(Role::Orphan);
         self.drive();
     }
 
     /// The same with a reset, where there is a connection; what was sent before it goes first.
     pub(crate) fn cut_off(&mut self, at: usize) {
         self.drive();
-        let since = self.clock.now();
         let Some(place) = self.places.get_mut(at) else { return };
         let Some(handle) = place.handle else { return };
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
         socket.abort();
         place.was = tcp::State::Closed;
-        *place = place.renewed(Role::Orphan { since });
+        *place = place.renewed(Role::Orphan);
         self.drive();
     }
 
@@ -209,7 +209,7 @@ impl<'a, D: Device, C: Clock, const N: usize> Stack<'a, D, C, N> {
         self.places.iter().all(|place| match place.role {
             Role::Fresh | Role::Listener { .. } => !place.door.is_some_and(overlaps),
             Role::Connecting | Role::Stream => reuse || !place.here.is_some_and(overlaps),
-            Role::Vacant | Role::Line { .. } | Role::Orphan { .. } => true,
+            Role::Vacant | Role::Line { .. } | Role::Orphan => true,
         })
     }
 

@@ -3,6 +3,8 @@
 mod host;
 
 use host::{Still, stack};
+use std::time::Duration;
+
 use smoltcp::phy::Loopback as Wire;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 use stheno::{Error, ErrorKind, Kind, Net, Received, Result};
@@ -88,5 +90,21 @@ fn a_closed_listener_cuts_off_who_waits_and_gives_all_sockets_back() -> Result<(
     net.close(first);
     net.close(second);
     assert_eq!(net.vacant(), 8);
+    Ok(())
+}
+
+/// Beside the caller's own there is one to be had again, however little the caller does about it; and what the program had set
+/// for a socket is as it was.
+#[test]
+fn whoever_never_finishes_keeps_no_socket_of_ours() -> Result<()> {
+    let mut net = stack::<3>();
+    let mut door = door(&mut net, 0)?;
+    let mut silent = caller(&mut net)?.0;
+    let (guest, _) = net.accept(&mut door)?.expect("it waits");
+    net.close(guest);
+    net.pass(Duration::from_secs(59))?;
+    assert_eq!((net.vacant(), net.recv(&mut silent, &mut [0; 8])), (0, Ok(Received::End)));
+    net.pass(Duration::from_secs(2))?;
+    assert_eq!(net.vacant(), 1);
     Ok(())
 }
