@@ -35,24 +35,12 @@ impl<T, N: Net> Slot<T, N> {
     /// }
     /// ```
     pub const BYTES: usize = size_of::<Self>();
-
-    /// A vacant slot, as a constant: for a table that is a static, borrowed by the loop
-    /// ([`Borrowed`](crate::storage::Borrowed)), and never on a stack.
-    ///
-    /// ```
-    /// # use stheno_core::{Net, Slot};
-    /// # struct Memory<T, N: Net>(core::marker::PhantomData<(T, N)>);
-    /// # impl<T, N: Net> Memory<T, N> {
-    /// const TABLE: [Slot<T, N>; 16] = [const { Slot::VACANT }; 16];
-    /// # }
-    /// ```
-    pub const VACANT: Self = Self { own: Own::VACANT, dispatcher: None };
 }
 
 /// A vacant slot.
 impl<T, N: Net> Default for Slot<T, N> {
     fn default() -> Self {
-        Self::VACANT
+        Self { own: Own::default(), dispatcher: None }
     }
 }
 
@@ -81,17 +69,19 @@ pub(crate) struct Own<S> {
     pub(crate) filing: Filing,
 }
 
-impl<S> Own<S> {
-    pub(crate) const VACANT: Self = Self {
-        socket: None,
-        generation: 0,
-        link: NIL,
-        aux: 0,
-        flags: Flags::NONE,
-        state: State::Closed,
-        interests: 0,
-        filing: Filing::NONE,
-    };
+impl<S> Default for Own<S> {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            generation: 0,
+            link: NIL,
+            aux: 0,
+            flags: Flags::NONE,
+            state: State::Closed,
+            interests: 0,
+            filing: Filing::NONE,
+        }
+    }
 }
 
 const MUTED_SHIFT: u32 = 4;
@@ -342,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_and_what_is_muted_do_not_mix() {
-        let mut own = Own::<()>::VACANT;
+        let mut own = Own::<()>::default();
         own.set_asked(Interest::READ | Interest::PRIORITY);
         own.set_muted(Interest::WRITE);
         assert_eq!((own.asked(), own.muted()), (Interest::READ | Interest::PRIORITY, Interest::WRITE));

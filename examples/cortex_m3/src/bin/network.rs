@@ -13,7 +13,6 @@ mod on_board {
     use smoltcp::socket::tcp::{Socket, SocketBuffer};
     use smoltcp::time::Instant;
     use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, IpEndpoint, Ipv4Address};
-    use stheno_core::storage::Borrowed;
     use stheno_core::{Error, EventLoop, Slot};
     use stheno_cortex_m3::board::{Console, Ethernet, Ticks, ends, hush};
     use stheno_cortex_m3::server::{ECHO, LINES, Server};
@@ -27,7 +26,8 @@ mod on_board {
     const CHANNELS: usize = 10;
 
     type Net = Stack<'static, Ethernet, Ticks, SOCKETS>;
-    type Events = EventLoop<Server, Net, Watch<CHANNELS>, Borrowed<'static, Slot<Server, Net>>>;
+    type Events = EventLoop<Server, Net, Watch<CHANNELS>, &'static mut Table>;
+    type Table = heapless::Vec<Slot<Server, Net>, CHANNELS>;
 
     #[exception]
     fn SysTick() {
@@ -44,12 +44,12 @@ mod on_board {
     fn main() -> ! {
         static mut MEMORIES: [[[u8; MEMORY]; 2]; SOCKETS] = [[[0; MEMORY]; 2]; SOCKETS];
         static mut PLACES: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
-        static mut TABLE: [Slot<Server, Net>; CHANNELS] = [const { Slot::VACANT }; CHANNELS];
+        static mut TABLE: Table = Table::new();
         let mut sockets = SocketSet::new(&mut PLACES[..]);
         for [received, sent] in MEMORIES {
             sockets.add(Socket::new(SocketBuffer::new(&mut received[..]), SocketBuffer::new(&mut sent[..])));
         }
-        ends(serve(sockets, Borrowed::new(TABLE)), None)
+        ends(serve(sockets, TABLE), None)
     }
 
     /// The emulator's user network gives this address to the first who comes.
@@ -57,7 +57,7 @@ mod on_board {
     const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
     const CARD: EthernetAddress = EthernetAddress([0x02, 0, 0, 0, 0, 0x07]);
 
-    fn serve(sockets: SocketSet<'static>, table: Borrowed<'static, Slot<Server, Net>>) -> Result<Tally, fmt::Error> {
+    fn serve(sockets: SocketSet<'static>, table: &'static mut Table) -> Result<Tally, fmt::Error> {
         let mut out = Console::new();
         let Some(core) = cortex_m::Peripherals::take() else { return Err(fmt::Error) };
         let Some(mut card) = Ethernet::take(CARD) else { return Err(fmt::Error) };
