@@ -7,6 +7,8 @@
 mod model;
 mod pressure;
 
+use std::ops::{Bound, RangeBounds};
+
 use fastrand::Rng;
 
 use crate::scenario::Scenario;
@@ -76,8 +78,10 @@ impl Walker {
             self.newcomer();
         }
         let mut at: Vec<_> = (0..self.model.channels.len()).collect();
-        self.rng.shuffle(&mut at);
-        at.truncate(self.rng.usize(1..=8));
+        for place in 1..at.len() {
+            at.swap(place, self.draw(..=place));
+        }
+        at.truncate(self.draw(1..=8));
         for (number, &one) in at.iter().enumerate() {
             // Of two that are joined only one does something at a time: a word and a close that cross are a race.
             let far = match self.model.channels[one].far {
@@ -195,7 +199,7 @@ impl Walker {
     }
 
     fn set_chunk(&mut self, at: usize, range: std::ops::RangeInclusive<usize>) {
-        let chunk = self.rng.usize(range);
+        let chunk = self.draw(range);
         self.step(&format!("chunk {} {chunk}", self.model.channels[at].name));
         self.model.channels[at].chunk = chunk;
     }
@@ -214,7 +218,7 @@ impl Walker {
 
     /// What a channel does when it reads next.
     fn lay_down_a_rule(&mut self, at: usize) {
-        let victim = self.rng.usize(..self.model.channels.len());
+        let victim = self.draw(..self.model.channels.len());
         let rule = match (self.rng.u8(..4), &self.model.channels[at].far, &self.model.channels[victim]) {
             // Its going is told at a time when nothing is known of one who has more to send than the network holds.
             (0..=1, Far::Channel(far), _) if self.model.channels[*far].hushed => return,
@@ -239,7 +243,7 @@ impl Walker {
         let Far::Peer(peer) = self.model.channels[at].far.clone() else { return };
         // Who has shut its writing can only go.
         let is_over = self.model.channels[at].end.is_some();
-        let how = ["close", "reset", "shut"][self.rng.usize(..if is_over { 2 } else { 3 })];
+        let how = ["close", "reset", "shut"][self.draw(..if is_over { 2 } else { 3 })];
         if !is_over && self.rng.bool() {
             self.send(at);
         }
@@ -283,7 +287,7 @@ impl Walker {
 
     fn recv(&mut self, peer: &str) {
         let count = self.model.waiting_at(peer);
-        let count = if self.rng.bool() { count } else { self.rng.usize(1..=count) };
+        let count = if self.rng.bool() { count } else { self.draw(1..=count) };
         self.recv_bytes(peer, count);
     }
 
@@ -292,18 +296,24 @@ impl Walker {
         self.model.recv(peer, count);
     }
 
+    /// A number out of this range, the same one whatever the width of a `usize`.
+    fn draw(&mut self, range: impl RangeBounds<usize>) -> usize {
+        let wide = |end: Bound<&usize>| end.map(|end| *end as u64);
+        self.rng.u64((wide(range.start_bound()), wide(range.end_bound()))) as usize
+    }
+
     /// Some bytes, where so many wait already; few most of the time.
     fn word(&mut self, waiting: usize) -> String {
         let room = WAITING.saturating_sub(waiting);
         let letters = |rng: &mut Rng, count: usize| (0..count).map(|_| rng.lowercase()).collect::<String>();
         match self.rng.u8(..10) {
-            0 if room > 9_000 => format!("{}~{}", self.rng.usize(2_000..9_000), self.rng.u16(..)),
+            0 if room > 9_000 => format!("{}~{}", self.draw(2_000..9_000), self.rng.u16(..)),
             1..=2 if room > 400 => {
-                let count = self.rng.usize(33..400);
+                let count = self.draw(33..400);
                 letters(&mut self.rng, count)
             }
             _ => {
-                let count = self.rng.usize(1..=12);
+                let count = self.draw(1..=12);
                 letters(&mut self.rng, count)
             }
         }

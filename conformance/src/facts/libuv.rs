@@ -17,7 +17,7 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::cases("watcher_cross_stop", "closing everyone while results wait leaves no event for anybody", &["contract/closing-everyone-while-results-wait-tells-nobody-more"]),
     Fact::cases("tcp_close_accept", "a caller that closed before it was accepted is accepted, and then closed", &["scenario/listener-closed-by-caller", "contract/a-caller-that-has-reset-is-accepted-and-closed"]),
     Fact::cases("tcp_rst, tcp_close_reset", "a reset is an error that is told once", &["contract/a-reset-is-one-close", "contract/nothing-is-lost-before-a-reset"]),
-    Fact::tests("not_writable_after_shutdown", "whose sending half is shut is not asked to write", &[("core/tests/closing.rs", "a_half_that_is_shut_is_not_told_any_more")]),
+    Fact::tests("not_writable_after_shutdown", "whose sending half is shut is not asked to write", &[("core/tests/behaviour/closing.rs", "a_half_that_is_shut_is_not_told_any_more")]),
     Fact::tests("shutdown_twice", "shutting down again harms nothing", &[("tests/bad_input.rs", "what_a_state_does_not_allow_says_so_and_harms_nothing")]),
     Fact::cases("shutdown_eof", "after the own half is shut the peer's words still come", &["contract/nothing-is-lost-where-both-sides-shut-their-writing"]),
     Fact::cases("tcp_write_to_half_open_connection", "what is sent to a peer that has gone breaks, and is told once", &["contract/nothing-is-lost-after-a-send-broke", "contract/a-reset-that-a-send-met-is-no-end"]),

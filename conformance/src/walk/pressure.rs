@@ -19,12 +19,12 @@ impl Walker {
     pub(super) fn pressure(&mut self) {
         let debts = self.model.debts();
         if !debts.is_empty() && self.rng.bool() {
-            let (hearer, sender) = debts[self.rng.usize(..debts.len())].clone();
+            let (hearer, sender) = debts[self.draw(..debts.len())].clone();
             return self.rest(&hearer, sender);
         }
         let senders: Vec<_> = (0..self.model.channels.len()).filter(|at| self.model.feeds(*at).is_some()).collect();
         if !senders.is_empty() && self.rng.u8(..4) > 0 {
-            let at = senders[self.rng.usize(..senders.len())];
+            let at = senders[self.draw(..senders.len())];
             self.press(at);
         } else {
             self.flood();
@@ -60,13 +60,13 @@ impl Walker {
         let all: Vec<_> = (0..self.model.channels.len()).filter(can).collect();
         let size = match self.rng.u8(..12) {
             0 => 1 << 20,
-            _ => self.rng.usize(HELD + 20_000..2 * HELD),
+            _ => self.draw(HELD + 20_000..2 * HELD),
         };
         if all.is_empty() || self.floods + size > FLOOD {
             return;
         }
         self.floods += size;
-        let at = all[self.rng.usize(..all.len())];
+        let at = all[self.draw(..all.len())];
         self.narrow(at);
         let far = self.model.channels[at].far.clone();
         if let Far::Channel(far) = far
@@ -82,7 +82,7 @@ impl Walker {
         {
             self.leave(at, peer);
         }
-        let first = self.rng.usize(1..size);
+        let first = self.draw(1..size);
         for part in [first, size - first] {
             let word = format!("{part}~{}", self.rng.u16(..));
             self.push_word(at, &word);
@@ -138,7 +138,7 @@ impl Walker {
                 self.run();
             }
             (5, Far::Peer(_)) if channel.end.is_none() && channel.rule.is_none() => {
-                let rule = ["close", "raise"][self.rng.usize(..2)];
+                let rule = ["close", "raise"][self.draw(..2)];
                 self.rule(at, rule.into());
                 self.send(at);
                 self.run();
@@ -148,7 +148,7 @@ impl Walker {
                 self.run();
             }
             (4, &Far::Channel(far)) if self.model.channels[far].is_quiet() && self.model.may_go(far) => {
-                let rule = ["close", "raise"][self.rng.usize(..2)];
+                let rule = ["close", "raise"][self.draw(..2)];
                 self.rule(far, rule.into());
                 self.set_readable(far, true);
                 self.run();
@@ -174,9 +174,9 @@ impl Walker {
     fn take_some(&mut self, at: usize) {
         let all = self.waiting(at);
         let count = match self.rng.u8(..4) {
-            0 => self.rng.usize(1..=40),
+            0 => self.draw(1..=40),
             1 => all,
-            _ => self.rng.usize(1..=all),
+            _ => self.draw(1..=all),
         };
         self.take(at, count);
     }
