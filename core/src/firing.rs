@@ -188,12 +188,6 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
     outcome: Outcome,
     why: Option<&Error>,
 ) -> bool {
-    // What comes after a break that took the socket's error away only looks like an end.
-    let ended = outcome == Outcome::End && channel.io.own.state != State::Draining;
-    let reason = |why: Option<&Error>| match why {
-        Some(why) if !ended => Reason::Disconnected(*why),
-        _ => Reason::End,
-    };
     let known = why.unwrap_or(&UNKNOWN);
     match channel.io.concludes(step, outcome) {
         Verdict::GoOn => true,
@@ -204,7 +198,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         }
         Verdict::Eof => eof(dispatcher, channel, step),
         Verdict::Close => {
-            end(dispatcher, channel, reason(why));
+            end(dispatcher, channel, why.map_or(Reason::End, |why| Reason::Disconnected(*why)));
             false
         }
         Verdict::Error => tell(dispatcher, channel, known, false),

@@ -61,6 +61,7 @@ fn a_buffer_reads_and_writes() {
     assert_eq!(write_some(&mut buffer, b"efghij"), Ok(5), "as much as there is room for");
     assert_eq!((buffer.read_ready(), buffer.write_ready()), (Ok(true), Ok(false)));
     assert_eq!(write_some(&mut buffer, b"k").unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(write_some(&mut buffer, b""), Ok(0), "nothing fits everywhere");
     assert_eq!(buffer.fill_buf(), Ok(&b"def"[..]), "up to the end of the memory");
     assert_eq!(read_some(&mut buffer), Ok(b"defg".to_vec()));
     assert_eq!(buffer.write_fmt(format_args!("{:02}", 7)).map_err(drop), Ok(()));

@@ -214,6 +214,22 @@ fn an_interest_that_cannot_be_changed_closes_the_channel() {
     assert_eq!((events.net().held(), events.net().watched()), (0, 0));
 }
 
+/// Only a listener that has rested comes back. One that cannot be watched again for another reason has no rest to be over.
+#[test]
+fn a_listener_that_has_not_rested_is_closed_where_it_cannot_be_watched() {
+    let (mut events, log) = (events(), Log::default());
+    let door = log.actor("door").not_reading();
+    let reads = door.wants.read.clone();
+    let key = events.listen(7_u16, door).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    events.net_mut().failing_registrations = Some((0, 1));
+    reads.set(true);
+    events.channel(key).unwrap().1.touch();
+    events.run_turns(3, NO_WAIT).unwrap();
+    log.tells(["door error: register: cannot be watched", "door close: register: cannot be watched"]);
+    assert!(events.is_empty());
+}
+
 #[test]
 fn an_invalid_descriptor_is_an_error_and_close_on_it_alone() {
     for takes in [false, true] {

@@ -34,6 +34,8 @@ struct Signalled {
     signals: Vec<(Op, u32)>,
     /// How many came out.
     came: u32,
+    /// What comes out.
+    what: Error,
 }
 
 impl Signalled {
@@ -47,7 +49,7 @@ impl Signalled {
             Some((_, left)) => {
                 *left -= 1;
                 self.came += 1;
-                Err(INTERRUPTED)
+                Err(self.what)
             }
             None => Ok(()),
         }
@@ -182,7 +184,7 @@ type Events = EventLoop<Plain, Signalled, Watch, Table<Slot<Plain, Signalled>>>;
 /// A loop over a net that lets so many interruptions out of each of these operations.
 fn events(ops: &[Op], times: u32) -> (Events, Log) {
     let (below, watch) = pair();
-    let mut net = Signalled { below, signals: Vec::new(), came: 0 };
+    let mut net = Signalled { below, signals: Vec::new(), came: 0, what: INTERRUPTED };
     ops.iter().for_each(|op| net.every(*op, times));
     (EventLoop::with_parts(net, watch, Table::default()), Log::default())
 }
@@ -359,6 +361,18 @@ fn an_interrupted_question_is_put_again() {
         turns(&mut events);
         told(&log, ["deaf close: reset (os error 104)"]);
     }
+}
+
+/// Any other failure of the question is an answer: what cannot be asked is not connected.
+#[test]
+fn a_question_that_fails_is_answered_by_that() {
+    let (mut events, log) = events(&[Op::TakeError], 1);
+    events.net_mut().what = Error::new(ErrorKind::Other, "nobody knows");
+    memory(&mut events).serve(7);
+    events.connect(7_u16, Plain::new(&log, "a")).unwrap();
+    turns(&mut events);
+    told(&log, ["a error: connect: nobody knows", "a close: connect: nobody knows"]);
+    assert_eq!(events.len(), 0);
 }
 
 /// A channel whose sending half broke reads what is left, and an interruption is not the end of that (rule 3).

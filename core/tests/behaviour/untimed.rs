@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::memory::{HANG, Memory, Table, Watch, pair};
-use stheno_core::{Channel, Dispatcher, Error, EventLoop, Guest, Net, Received, Result, Slot, Untimed};
+use stheno_core::backend::wait_on;
+use stheno_core::{
+    Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Instant, Net, Received, Result, Slot, Untimed,
+};
 
 type Quiet = Untimed<Memory>;
 
@@ -74,4 +77,38 @@ fn a_wait_for_a_given_time_is_over_when_it_is() {
     events.listen(7_u16, Echo::Door { errors: 0 }).unwrap();
     let turn = events.turn(Some(Duration::from_millis(7))).unwrap();
     assert_eq!((turn.fired, events.net().0.elapsed()), (0, Duration::from_millis(7)));
+}
+
+/// Without a clock a wait begins anew where a signal came, and where it had no end and found nothing.
+#[test]
+fn a_wait_without_a_clock_begins_anew_where_a_signal_came() {
+    const INTERRUPTED: Error = Error::new(ErrorKind::Interrupted, "a signal came");
+    const BROKEN: Error = Error::new(ErrorKind::Other, "broken");
+    const TIME: Option<Duration> = Some(Duration::from_millis(5));
+    let no_clock = || -> Instant { panic!("the clock was asked") };
+    let cases: [(Option<Duration>, &[Result<usize>], Result<usize>); 6] = [
+        (TIME, &[Ok(3)], Ok(3)),
+        (TIME, &[Err(INTERRUPTED), Err(INTERRUPTED), Ok(0)], Ok(0)),
+        (TIME, &[Err(BROKEN)], Err(BROKEN)),
+        (None, &[Ok(0), Err(INTERRUPTED), Ok(0), Ok(2)], Ok(2)),
+        (None, &[Ok(0), Err(BROKEN)], Err(BROKEN)),
+        (None, &[Ok(1)], Ok(1)),
+    ];
+    for (timeout, answers, comes) in cases {
+        let mut left = answers.iter();
+        let attempt = |asked| {
+            assert_eq!(asked, timeout, "the whole time each time");
+            *left.next().expect("it was over")
+        };
+        assert_eq!(wait_on::<Quiet>(timeout, no_clock, attempt), comes);
+        assert_eq!(left.len(), 0, "{answers:?}");
+    }
+    // With deadlines it is the wait that asks a clock.
+    let mut asked = 0;
+    let clock = || {
+        asked += 1;
+        Instant::from_nanos(asked * 5_000_000)
+    };
+    assert_eq!(wait_on::<Memory>(TIME, clock, |_| Ok(0)), Ok(0));
+    assert_eq!(asked, 2);
 }
