@@ -108,3 +108,14 @@ fn a_datagram_channel_closes_where_its_handler_wants_so() {
     events.run().unwrap();
     log.tells(["box read", "box error: refused (os error 111)", "box close: refused (os error 111)"]);
 }
+
+/// A letter that is longer than what is left of a turn's bytes is received whole.
+#[test]
+fn a_letter_is_not_cut_by_the_byte_budget() {
+    let (mut events, log) = (events(), Log::default());
+    events.set_byte_budget(4);
+    events.bind(5_u16, log.actor("box")).unwrap();
+    events.net_mut().post(5, b"longer than four", 9);
+    events.run_turns(2, NO_WAIT).unwrap();
+    log.tells(["box read longer than four"]);
+}

@@ -33,3 +33,4 @@ mod tables;
 mod timers;
 mod trace;
 mod untimed;
+mod vectored;
