@@ -251,8 +251,6 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, const T: usize> Framing<S, T> {
         self.pass_over()?;
         self.spend();
         let (skip, len, found) = match self.cut()? {
-            // Of what is passed over nothing is here any more.
-            _ if self.skipping => return Ok(None),
             Cut::Piece(len) => {
                 self.piece_goes(len);
                 (0, len, false)
@@ -261,6 +259,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, const T: usize> Framing<S, T> {
                 self.frame_goes(spends);
                 (skip, len, true)
             }
+            // Of what is passed over nothing is here any more.
             Cut::Wait => return Ok(None),
         };
         let bytes = self.one_slice(skip, len);

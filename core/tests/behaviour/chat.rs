@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::chat::{Conversation, Frame, TOO_LONG, Terminator};
-use stheno_core::{Channel, Dispatcher, Eof, Error, ErrorKind, EventLoop, Key, Reason, Result, Slot};
+use stheno_core::{Channel, Dispatcher, Eof, Error, ErrorKind, EventLoop, Key, Reason, Received, Result, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
@@ -281,4 +281,39 @@ fn discarding_forgets_both_sides() {
     talker.chat.discard();
     assert!(talker.chat.input.is_empty() && talker.chat.output.is_empty() && !talker.chat.writable());
     assert_eq!(talk.say(b"new\n"), "new.");
+}
+
+#[test]
+fn who_has_no_room_does_not_read() {
+    let mut talk = Talk::new();
+    let (Talker { chat, .. }, _) = talk.events.channel(talk.key).unwrap();
+    assert!(chat.readable());
+    assert_eq!(chat.input.push(&[b'.'; 20]), 16);
+    assert!(!chat.readable());
+}
+
+/// What is here comes before what is still to be received, once; and where nothing is held, sending asks for nothing.
+#[test]
+fn what_is_gone_on_with_comes_before_what_is_received() {
+    let mut talk = Talk::new();
+    talk.events.net_mut().say(talk.far, b"abc\n");
+    let (Talker { chat, .. }, mut io) = talk.events.channel(talk.key).unwrap();
+    chat.go_on(&mut io);
+    assert_eq!(chat.fill_from(&mut io), Ok(Received::Data(0)));
+    chat.flush(&mut io).unwrap();
+    assert_eq!(chat.fill_from(&mut io), Ok(Received::Data(4)));
+}
+
+/// A frame that is held back while the answers wait is handed out once they have gone.
+#[test]
+fn what_was_held_back_comes_when_there_is_room_for_an_answer() {
+    let mut talk = Talk::new();
+    talk.events.net_mut().capacity = 0;
+    let (Talker { chat, .. }, mut io) = talk.events.channel(talk.key).unwrap();
+    chat.output.push(&[b'y'; 32]).unwrap();
+    assert_eq!(chat.input.push(b"one\n"), 4);
+    assert!(chat.next(&mut io).unwrap().is_none());
+    assert_eq!(talk.told(2), "");
+    talk.events.net_mut().capacity = 64;
+    assert_eq!(talk.told(3), "one.");
 }

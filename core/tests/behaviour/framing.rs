@@ -346,3 +346,27 @@ fn no_memory_is_no_frames() {
     nothing.end();
     assert_eq!(nothing.next(), Ok(None));
 }
+
+/// A length that goes on for longer than any does is none; the longest of one byte is of one byte.
+#[test]
+fn a_varint_ends_where_it_must() {
+    let mut frames = framing::<16>(Prefix::Varint);
+    assert_eq!(frames.push(&[0x80; 5]), 5);
+    assert_eq!(frames.next().unwrap_err().kind(), ErrorKind::Invalid);
+    let (bytes, len) = Prefix::Varint.write(127).unwrap();
+    assert_eq!(bytes[..len], [127]);
+    let (bytes, len) = Prefix::Varint.write(128).unwrap();
+    assert_eq!(bytes[..len], [0x80, 1]);
+}
+
+#[test]
+fn a_prefix_may_be_as_long_as_the_memory() {
+    assert!(Framing::new([0; 4]).set_terminator(Prefix::U32Be).is_ok());
+    assert_eq!(Framing::new([0; 3]).set_terminator(Prefix::U32Be).unwrap_err().kind(), ErrorKind::Full);
+}
+
+#[test]
+fn bytes_and_text_are_terminators() {
+    assert_eq!(Terminator::from("ab"), Terminator::Bytes(b"ab"));
+    assert_eq!(Terminator::from(&b"ab"[..]), Terminator::Bytes(b"ab"));
+}

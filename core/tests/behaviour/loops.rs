@@ -307,8 +307,12 @@ fn a_wake_ends_the_wait_and_is_no_channels_event() {
     let belfry = with_bell(&mut events);
     assert!(events.is_empty(), "a bell is no channel");
     assert_eq!(events.run(), Ok(()), "and does not keep run going");
-    let (socket, _) = events.net_mut().connection();
+    let (socket, far) = events.net_mut().connection();
     events.add(socket, log.actor("a")).unwrap();
+    events.net_mut().say(far, b"hello");
+    let turn = events.turn(None).unwrap();
+    assert_eq!((turn.woken, turn.fired), (false, 1));
+    log.tells(["a read hello"]);
     for _ in 0..3 {
         belfry.waker.wake().unwrap();
     }
