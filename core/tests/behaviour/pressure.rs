@@ -70,10 +70,11 @@ fn a_pause_outlasts_a_break() {
     events.run_turns(3, NO_WAIT).unwrap();
     log.tells([]);
     assert_eq!(events.channel(key).unwrap().1.state(), State::Draining);
-    let waits = events.net().count.wait;
+    let (waits, began) = (events.net().count.wait, events.net().elapsed());
     events.run_turns(2, NO_WAIT).unwrap();
     events.turn(Some(Duration::from_millis(20))).unwrap();
     assert_eq!(events.net().count.wait, waits + 3, "it does not spin meanwhile");
+    assert_eq!(events.net().elapsed() - began, Duration::from_millis(20), "and nothing keeps the loop from waiting");
     events.channel(key).unwrap().1.resume();
     events.run().unwrap();
     let told = log.take();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::actor::{Actor, Event, Log, events};
 use crate::memory::{HANG, Memory, Table, Watch, pair};
-use stheno_core::{Dispatcher, EventLoop, Half, Interest, Slot};
+use stheno_core::{Dispatcher, EventLoop, Fired, Half, Interest, Readiness, Slot};
 
 const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
@@ -152,5 +152,36 @@ fn a_channel_that_wants_to_hear_again_in_the_same_turn_is_told_of_its_hang_up() 
         log.tells(["other read x", "other read x"]);
         events.turn(NO_WAIT).unwrap();
         assert!(log.take()[0].starts_with(if write { "middle write" } else { "middle read" }));
+    }
+}
+
+/// Says no the third time that it is asked whether it wants to write, which is when a hang-up is told.
+struct Fickle(Cell<u32>);
+
+impl Dispatcher<Memory> for Fickle {
+    fn readable(&self) -> bool {
+        false
+    }
+    fn writable(&self) -> bool {
+        self.0.set(self.0.get() + 1);
+        self.0.get() != 3
+    }
+}
+
+/// Who changed its mind about a hang-up wants to write again, and there is room only if there was.
+#[test]
+fn who_is_parked_and_wants_to_write_is_told_only_where_there_was_room() {
+    for (readiness, interest) in
+        [(Readiness::HANGUP, None), (Readiness::HANGUP | Readiness::WRITABLE, Some(Interest::WRITE))]
+    {
+        let (net, watch) = pair();
+        let mut events = EventLoop::<_, Memory, Watch, Table<_>>::with_parts(net, watch, Table::default());
+        let (socket, _) = events.net_mut().connection();
+        let key = events.add(socket, Fickle(Cell::new(0))).unwrap();
+        events.settle();
+        assert_eq!(events.net().interest(key), Some(Interest::WRITE));
+        events.dispatch(Fired { key, readiness });
+        events.settle();
+        assert_eq!(events.net().interest(key), interest, "{readiness}");
     }
 }

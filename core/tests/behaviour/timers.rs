@@ -197,6 +197,19 @@ fn what_comes_next_is_told_in_words() {
     events.channel(key).unwrap().1.stop();
     assert_eq!(events.next(), Next::Now);
     assert!(events.turn(None).unwrap().stopped);
+    // Handlers that ran between two turns may have left something to do for the program: the next one does not wait.
+    let (socket, _) = events.net_mut().connection();
+    let other = events.add(socket, log.actor("b").not_reading()).unwrap();
+    events.turn(NO_WAIT).unwrap();
+    events.net_mut().failing_registrations = Some((0, 1));
+    events.dispatcher(other).unwrap().wants.read.set(true);
+    events.channel(other).unwrap().1.touch();
+    events.settle();
+    events.settle();
+    assert_eq!(log.take().last().unwrap(), "b close: register: cannot be watched");
+    assert_eq!(events.next(), Next::Now);
+    events.turn(NO_WAIT).unwrap();
+    assert_eq!(events.next(), Next::Never);
     let now = Instant::from_nanos(7);
     assert_eq!([Next::Now, Next::Never, Next::At(now)].map(|next| next.wait(now)), [NO_WAIT, None, NO_WAIT]);
 }
