@@ -209,7 +209,7 @@ fn each_turn_has_a_page() {
         &[touched(1), touched(2), touched(3)],
         &["turn 3, under way", "#1.0 -: -> RP", "#2.0 -: -> RP", "and 1 channel more"],
     );
-    assert_eq!((trace.len(), trace.lost()), (2, 1));
+    assert_eq!((trace.len(), trace.lost(), trace.is_empty()), (2, 1, false));
     trace.clear();
     reads(&mut trace, &[], &["after turn 3"]);
     assert_eq!((trace.len(), trace.lost(), trace.is_empty()), (0, 0, true));
