@@ -86,7 +86,8 @@ fn a_wait_without_a_clock_begins_anew_where_a_signal_came() {
     const BROKEN: Error = Error::new(ErrorKind::Other, "broken");
     const TIME: Option<Duration> = Some(Duration::from_millis(5));
     let no_clock = || -> Instant { panic!("the clock was asked") };
-    let cases: [(Option<Duration>, &[Result<usize>], Result<usize>); 6] = [
+    type Answers = &'static [Result<usize>];
+    let cases: [(Option<Duration>, Answers, Result<usize>); 6] = [
         (TIME, &[Ok(3)], Ok(3)),
         (TIME, &[Err(INTERRUPTED), Err(INTERRUPTED), Ok(0)], Ok(0)),
         (TIME, &[Err(BROKEN)], Err(BROKEN)),
