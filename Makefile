@@ -32,7 +32,7 @@ help: ## list the targets
 run: ## serve a site that shows the loop at work, live (PORT=7007)
 	$(CARGO) run --example http_server -- --port $(PORT)
 
-test: fmt clippy doc no-std unit corpus conformance ## everything that must hold before a change lands
+test: fmt clippy doc no-std unit corpus matrix ## everything that must hold before a change lands
 
 fmt: ## check the format
 	$(CARGO) fmt --all --check
@@ -42,10 +42,7 @@ fmt: ## check the format
 
 clippy: ## lint everything, with warnings as errors
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	for package in fuzz examples/smoltcp; do \
-	  $(CARGO) clippy --manifest-path $$package/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings || exit 1; \
-	done
-	$(CARGO) clippy --manifest-path examples/cortex_m3/Cargo.toml --target-dir $(TARGET_DIR) --all-targets --features host -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	cd examples/no_libc && $(CARGO) clippy --target x86_64-unknown-linux-gnu -- -D warnings
 	cd examples/footprint && { ! rustc --print target-libdir --target thumbv7m-none-eabi | xargs test -d || $(CARGO) clippy -- -D warnings; }
 
@@ -82,12 +79,18 @@ no-std: ## check each package alone, without std and with each feature by itself
 unit: ## unit tests, documentation tests, and the examples with real clients
 	$(CARGO) build --workspace --examples
 	$(CARGO) test --workspace --all-features
+	$(CARGO) test --package stheno-epoll --features alloc # without linux_5_11, which is a wait of its own
 
 corpus: ## the inputs that fuzzing has kept, played once each (any toolchain)
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --test corpus -- --nocapture
 
 smoltcp: ## the suite on a network of another's: smoltcp, over its loopback device
+	$(CARGO) clippy --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	$(CARGO) test --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR)
+
+# What the unit tests have built, with every feature; `conformance` builds what a user gets.
+matrix: unit
+	@$(TARGET_DIR)/debug/stheno-conformance
 
 conformance: ## scenarios and contract cases on every backend (BACKEND=poll SEED=7 REPEAT=3 FORMAT=json JOBS=4)
 	@$(CARGO) run --quiet --package stheno-conformance -- $(foreach backend,$(BACKEND),--backend $(backend)) \
@@ -99,6 +102,7 @@ BOARD_BUILD = $(CARGO) build --quiet --release --manifest-path examples/cortex_m
 
 # What has no heap is built by itself: Cargo unifies features over a build.
 board: ## stories, parts and a server on an emulated microcontroller, with flash and RAM (needs qemu-system-arm)
+	@$(CARGO) clippy --quiet --manifest-path examples/cortex_m3/Cargo.toml --target-dir $(TARGET_DIR) --all-targets --features host -- -D warnings
 	@qemu-system-arm --version >/dev/null 2>&1 || \
 	  { echo 'make board needs qemu-system-arm (a package of that name, on Debian)' >&2; exit 1; }
 	@test -d "$$($(RUSTC) --print target-libdir --target $(BOARD))" || \

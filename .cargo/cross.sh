@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 
 # qemu's user mode knows no epoll_pwait2, so the feature `linux_5_11` stays out.
-features=std,select,poll,epoll,bitflags,heapless,log,embedded-io,defmt,signals,credentials
+features=std,select,poll,epoll,bitflags,counters,heapless,log,embedded-io,defmt,signals,credentials
 # What starts programs of its own, needs another tool, or counts the host's system calls is for the host.
 sockets=
 for test in address address_laws allocation bad_input closed_behind convert datagrams_and_files exhaustion interrupted layers \

@@ -21,7 +21,7 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
     let ready = |name, check: fn() -> Verdict| Case::new(name, "B10", check);
     vec![
         state("state-urgent-byte-among-data-is-both",          || check::<Os, B>(urgent_inline,               "RWP--"))
-            .needing(&[Need::Urgent]),
+            .needing(&[Need::Descriptors, Need::Urgent]),
         state("state-pipe-with-data-whose-writer-closed",      || check::<Os, B>(pipe_data_writer_closed,     "R--H-")),
         state("state-pipe-empty-whose-writer-closed",          || check::<Os, B>(pipe_writer_closed,          "R--H-")),
         state("state-pipe-whose-reader-closed",                || check::<Os, B>(pipe_reader_closed,          "RW--E")),
@@ -34,9 +34,9 @@ pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
         ready("state-dev-null-is-always-ready",                || check::<Os, B>(dev_null,                    "RW---")),
         ready("state-directory-is-always-ready",               || check::<Os, B>(directory,                   "RW---")),
         state("state-descriptor-past-1023-is-like-any-other",  || check::<Os, B>(past_1023,                   "RW---"))
-            .needing(&[Need::Sockets(1_100)]),
+            .needing(&[Need::Descriptors, Need::Sockets(1_100)]),
         Case::new("state-closed-highest-descriptor", "B12", || closed::<Os, B>(|low| high(&low, 1600)))
-            .needing(&[Need::Sockets(1_700)]),
+            .needing(&[Need::Descriptors, Need::Sockets(1_700)]),
     ]
 }
 
