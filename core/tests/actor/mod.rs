@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::memory::{Memory, Table, Watch, pair};
-use stheno_core::{Channel, Dispatcher, Eof, Error, EventLoop, Guest, Reason, Received, Result, Slot};
+use crate::memory::{Far, Memory, Table, Watch, pair};
+use stheno_core::{Channel, Dispatcher, Eof, Error, EventLoop, Guest, Key, Reason, Received, Result, Slot};
 
 pub type Chan<'a> = Channel<'a, Memory, Actor>;
 pub type Events = EventLoop<Actor, Memory, Watch, Table<Slot<Actor, Memory>>>;
@@ -13,6 +13,14 @@ pub type Events = EventLoop<Actor, Memory, Watch, Table<Slot<Actor, Memory>>>;
 pub fn events() -> Events {
     let (net, watch) = pair();
     EventLoop::with_parts(net, watch, Table::default())
+}
+
+/// A loop with this actor's channel alone, its key, and its far end.
+pub fn one(actor: Actor) -> (Events, Key, Far) {
+    let mut events = events();
+    let (socket, far) = events.net_mut().connection();
+    let key = events.add(socket, actor).unwrap();
+    (events, key, far)
 }
 
 /// What was told, in order, of all actors that share it.

@@ -2,13 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::chat::{Conversation, Frame, TOO_LONG, Terminator};
 use stheno_core::{Channel, Dispatcher, Eof, Error, ErrorKind, EventLoop, Key, Reason, Received, Result, Slot};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// Writes down what it is told, answers `x` with as many as there are in it, and obeys.
 struct Talker {

@@ -2,18 +2,10 @@
 
 use std::time::Duration;
 
-use crate::actor::{Actor, Event, Events, Log, events};
-use crate::memory::{Far, HANG};
-use stheno_core::{Error, ErrorKind, Fired, Half, Key, Readiness, Received, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-
-fn one(actor: Actor) -> (Events, Key, Far) {
-    let mut events = events();
-    let (socket, far) = events.net_mut().connection();
-    let key = events.add(socket, actor).unwrap();
-    (events, key, far)
-}
+use crate::NO_WAIT;
+use crate::actor::{Event, Log, events, one};
+use crate::memory::HANG;
+use stheno_core::{Error, ErrorKind, Fired, Half, Readiness, Received, State};
 
 #[test]
 fn everything_is_read_before_a_hangup_closes() {

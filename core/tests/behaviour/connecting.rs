@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::actor::{Event, Log, events};
 use stheno_core::{Error, ErrorKind, Interest, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 #[test]
 fn connect_is_told_whatever_writable_says() {

@@ -3,10 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::actor::{Event, Log, events};
 use stheno_core::{Counters, Error, Fired, Key, Readiness};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// What was counted since, without what was not.
 fn counted(now: Counters, since: &Counters) -> String {

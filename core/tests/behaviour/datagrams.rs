@@ -1,11 +1,8 @@
 //! Datagram channels: messages with borders, and errors that harm nothing.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::actor::{Actor, Event, Log, events};
 use stheno_core::{Datagram, ErrorKind, Half, Kind, Received, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// Takes note of every letter, and calmly of every error.
 fn reader(log: &Log) -> Actor {

@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use crate::actor::{Event, Events, Log, events};
 use crate::memory::{Far, HANG};
+use crate::{NO_WAIT, ms};
 use stheno_core::Key;
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-const fn ms(time: u64) -> Duration {
-    Duration::from_millis(time)
-}
 
 fn add(events: &mut Events, log: &Log, name: &'static str) -> (Key, Far) {
     let (socket, far) = events.net_mut().connection();

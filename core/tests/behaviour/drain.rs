@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use crate::actor::{Event, Events, Log, events};
 use crate::memory::Far;
+use crate::ms;
 use stheno_core::{Error, Key, Kind};
-
-const fn ms(time: u64) -> Duration {
-    Duration::from_millis(time)
-}
 
 fn add(events: &mut Events, actor: crate::actor::Actor) -> (Key, Far) {
     let (socket, far) = events.net_mut().connection();

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::actor::{Actor, Event, Events, Log, events};
 use crate::memory::{Far, HANG};
 use stheno_core::{Error, ErrorKind, Interest, Key, Kind};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 fn name(event: &Event<'_>) -> &'static str {
     match event {

@@ -4,18 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::actor::{Actor, Event, Events, Log, events};
-use crate::memory::Far;
-use stheno_core::{Error, Half, Key, Received, Shut, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-
-fn one(actor: Actor) -> (Events, Key, Far) {
-    let mut events = events();
-    let (socket, far) = events.net_mut().connection();
-    let key = events.add(socket, actor).unwrap();
-    (events, key, far)
-}
+use crate::NO_WAIT;
+use crate::actor::{Event, Log, events, one};
+use stheno_core::{Error, Half, Received, Shut, State};
 
 #[test]
 fn who_keeps_sending_answers_after_the_question_has_ended() {

@@ -1,11 +1,8 @@
 //! Interests: the backend is told once a turn, of what has changed, and only those are asked who were touched.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::actor::{Event, Log, Wants, events};
 use stheno_core::{Interest, Key};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 #[test]
 fn one_call_for_a_channel_in_a_turn() {

@@ -3,15 +3,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::memory::{Inside, Memory, RESET, Socket, Table, Watch, pair};
 use stheno_core::{
     Channel, Datagram, Dispatcher, Error, ErrorKind, EventLoop, Guest, Half, Key, Kind, Layer, Net, Outbox, Reason,
     Received, Result, Slot, State,
 };
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 const INTERRUPTED: Error = Error::new(ErrorKind::Interrupted, "a signal came").with_code(4);
 

@@ -1,12 +1,9 @@
 //! Rule 4: a key dies with its channel, and a slot is somebody else when it is used again.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::actor::{Event, Log, events};
 use stheno_core::storage::Array;
 use stheno_core::{ErrorKind, EventLoop, Fired, Net, Readiness, Slot};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 #[test]
 fn a_stale_key_finds_nobody() {

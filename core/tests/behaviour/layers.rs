@@ -1,13 +1,10 @@
 //! Layers over a net: state that handlers share, and operations that are changed on the way.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::memory::{Inside, Memory, Socket, Table, Watch, pair};
 use stheno_core::{
     Buffer, Channel, Dispatcher, Error, EventLoop, Guest, Half, Kind, Layer, Net, Received, Result, Slot, State, With,
 };
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// What everybody in the room shares.
 #[derive(Default)]

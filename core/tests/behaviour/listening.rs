@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use crate::actor::{Actor, Event, Events, Log, events};
 use crate::memory::{HANG, Memory, Watch, pair};
+use crate::{NO_WAIT, ms};
 use stheno_core::storage::Array;
 use stheno_core::{Channel, Dispatcher, Error, ErrorKind, EventLoop, Guest, Key, Result, Slot};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-const fn ms(time: u64) -> Duration {
-    Duration::from_millis(time)
-}
 
 fn at_door(door: Actor) -> (Events, Key) {
     let mut events = events();

@@ -6,14 +6,10 @@ use std::time::Duration;
 
 use crate::actor::{Actor, Event, Events, Log, events};
 use crate::memory::{HANG, Memory, Socket, Watch, pair};
+use crate::{NO_WAIT, ms};
 use stheno_core::storage::{Array, Borrowed};
 use stheno_core::waker::{Bell, Ring, Waker};
 use stheno_core::{Error, ErrorKind, EventLoop, Fired, Readiness, Slot, Storage};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-const fn ms(time: u64) -> Duration {
-    Duration::from_millis(time)
-}
 
 fn stopping(log: &Log) -> Actor {
     log.actor("a").on(|event, channel| {

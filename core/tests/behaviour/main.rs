@@ -34,3 +34,12 @@ mod timers;
 mod trace;
 mod untimed;
 mod vectored;
+
+use std::time::Duration;
+
+/// For a turn that only looks.
+const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
+
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}

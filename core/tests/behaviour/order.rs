@@ -1,11 +1,8 @@
 //! Rule 1: order within a firing; the predicate and liveness are asked again before each step.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::actor::{Event, Log, events};
 use stheno_core::{Fired, Readiness};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 #[test]
 fn read_write_expt_then_close() {

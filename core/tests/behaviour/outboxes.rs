@@ -1,13 +1,10 @@
 //! Outboxes under pressure: marks that are told, sources that are paused, and ends that wait for the last byte.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::{
     Channel, Dispatcher, ErrorKind, EventLoop, Key, Outbox, Reason, Received, Result, Slot, State, Watermark,
 };
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// One of two that pass on to each other what they read.
 #[derive(Default)]

@@ -4,18 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::actor::{Actor, Event, Events, Log, events};
+use crate::NO_WAIT;
+use crate::actor::{Actor, Event, Log, events, one};
 use crate::memory::{Far, Memory};
-use stheno_core::{Fired, Half, Interest, Key, Layer, Net, Readiness, Received, Result, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-
-fn one(actor: Actor) -> (Events, Key, Far) {
-    let mut events = events();
-    let (socket, far) = events.net_mut().connection();
-    let key = events.add(socket, actor).unwrap();
-    (events, key, far)
-}
+use stheno_core::{Fired, Half, Interest, Layer, Net, Readiness, Received, Result, State};
 
 // Pauses.
 

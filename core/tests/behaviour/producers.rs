@@ -1,13 +1,10 @@
 //! Producers: asked for more while there is room, in line with what is pushed, and never for nothing.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::memory::{Far, HANG, Memory, Table, Watch, pair};
 use stheno_core::{
     Channel, Dispatcher, Error, ErrorKind, EventLoop, Io, Key, Outbox, Produced, Producer, Refused, Result, Slot,
 };
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// What a producer says, in order; then that it is done.
 #[derive(Clone, Debug, Default)]

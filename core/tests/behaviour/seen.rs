@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::memory::{Inside, Memory, Table, Watch, pair};
 use stheno_core::imply::{Outcome, Step, Verdict};
 use stheno_core::trace::{Event, Observer, Seen, Trace, Traced};
@@ -10,7 +11,6 @@ use stheno_core::{
     Received, Result, Slot, State, Turn, With, net::Net as _,
 };
 
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 const RP: Interest = Interest::READ.union(Interest::PRIORITY);
 
 /// A page, and beside it everything that was seen, and the pages that handlers looked at.

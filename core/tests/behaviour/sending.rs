@@ -1,12 +1,9 @@
 //! Outboxes: order, partial sends, and a bound.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::actor::{Log, events};
 use crate::memory::{HANG, Memory, Table, Watch, pair};
 use stheno_core::{Channel, Dispatcher, ErrorKind, EventLoop, Interest, Outbox, Reason, Result, Slot};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// Sends what it is given, as fast as the network takes it.
 #[derive(Default)]

@@ -2,13 +2,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::actor::{Actor, Event, Log, events};
 use crate::memory::{HANG, Memory, Table, Watch, pair};
 use stheno_core::{Dispatcher, EventLoop, Fired, Half, Interest, Readiness, Slot};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// All defaults.
 struct Silent;

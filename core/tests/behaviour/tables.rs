@@ -4,11 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::NO_WAIT;
 use crate::actor::{Actor, Events, Log, events};
 use crate::memory::{Memory, Watch, pair};
 use stheno_core::{EventLoop, Slot, Storage};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// A heap whose end moves; counts how often it was asked for more.
 struct Elastic<T> {

@@ -5,12 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::actor::{Event, Log, events};
+use crate::{NO_WAIT, ms};
 use stheno_core::{Error, ErrorKind, Half, Instant, Kind, Next, State};
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
-const fn ms(time: u64) -> Duration {
-    Duration::from_millis(time)
-}
 
 #[test]
 fn a_timer_comes_once_and_is_over() {

@@ -1,14 +1,11 @@
 //! A net that takes and gives two slices in one call: what wraps around the end of a memory goes, and comes, at once.
 
-use std::time::Duration;
-
+use crate::NO_WAIT;
 use crate::memory::{Far, Inside, Memory, Socket, Table, Watch, pair};
 use stheno_core::{
     Channel, Dispatcher, Error, EventLoop, Key, Layer, Net, Outbox, Produced, Producer, Received, Refused, Result,
     Slot, Untimed, With,
 };
-
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// Both slices are one message to the net below; and it holds something, if it says so.
 struct Joining {

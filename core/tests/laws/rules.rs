@@ -21,6 +21,7 @@ fn states() -> impl Strategy<Value = State> {
         State::Draining,
         State::Datagram,
         State::Listening,
+        State::Timer,
         State::Closing,
         State::Closed,
     ])
