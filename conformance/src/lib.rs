@@ -11,6 +11,7 @@ extern crate alloc;
 
 #[cfg(feature = "std")]
 pub mod contract;
+mod draw;
 #[cfg(feature = "std")]
 pub mod facts;
 #[cfg(feature = "alloc")]

@@ -7,10 +7,11 @@
 mod model;
 mod pressure;
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
 use fastrand::Rng;
 
+use crate::draw::draw;
 use crate::scenario::Scenario;
 use model::{Far, Model};
 
@@ -296,10 +297,8 @@ impl Walker {
         self.model.recv(peer, count);
     }
 
-    /// A number out of this range, the same one whatever the width of a `usize`.
     fn draw(&mut self, range: impl RangeBounds<usize>) -> usize {
-        let wide = |end: Bound<&usize>| end.map(|end| *end as u64);
-        self.rng.u64((wide(range.start_bound()), wide(range.end_bound()))) as usize
+        draw(&mut self.rng, range)
     }
 
     /// Some bytes, where so many wait already; few most of the time.

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::memory::Bytes;
 use super::network::nanos;
 use super::systems::Truth;
+use crate::draw::draw;
 
 /// One end of a connection, or of an attempt at one.
 pub(super) struct Stream<B> {
@@ -115,11 +116,7 @@ impl Flight {
         let (segment, gap) = (self.segment, self.gap);
         let first = self.batches.first_mut().filter(|first| self.len > 0 && first.when <= now)?;
         let n = match segment {
-            // Drawn from 64 bits, so that a seed is the same weather on every target.
-            Some((least, most)) => {
-                let drawn = rng.u64(least.max(1) as u64..=most.max(least).max(1) as u64);
-                usize::try_from(drawn).map_or(first.len, |drawn| drawn.min(first.len))
-            }
+            Some((least, most)) => draw(rng, least.max(1)..=most.max(least).max(1)).min(first.len),
             None => first.len,
         };
         first.len -= n;
