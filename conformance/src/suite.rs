@@ -11,6 +11,7 @@ use crate::probe::World;
 use crate::report::difference::nearest;
 use crate::run::Settings;
 use crate::scenario::{Malformed, Scenario};
+use crate::sim::Sim;
 use crate::story::{agrees, in_normal_form, witness};
 use crate::telling::Telling;
 use crate::walk::walk;
@@ -44,6 +45,13 @@ impl Backing {
         let contract = [contract::cases::<G, B>(), contract::os_cases::<stheno::Poll>()].concat();
         let backing = Self::new(name, |story, _| witness::<G, B>(story), contract);
         backing.without(Need::Descriptors, "the network is not an operating system's")
+    }
+
+    /// A backend over the [simulated network](crate::sim), without the cases that it does not know.
+    pub fn simulated<B: Backend<World<Sim>> + Backend<Sim> + Open + 'static>(name: &str) -> Self {
+        Self::on::<Sim, B>(name)
+            .without(Need::TwoLoops, "a simulated network is one loop's own")
+            .without(Need::Waker, "no other thread can reach a simulated network")
     }
 
     fn new(name: &str, tell: Teller, contract: Vec<Case>) -> Self {

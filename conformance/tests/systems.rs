@@ -1,26 +1,8 @@
-//! The suite on multiplexers that are not like Linux's, over the simulated network; and on select as it is used where sockets
-//! have high numbers and where its third set means trouble.
+//! The suite on multiplexers that are not like Linux's, over the simulated network.
 
-mod on {
-    use stheno_conformance::sim::{On, Sim, System};
-    use stheno_conformance::{Backing, Need};
-    use stheno_core::backend::Except;
-
-    /// A port to this system.
-    pub fn port<S: System + 'static>() -> Backing {
-        let port = Backing::on::<Sim, On<S>>(S::NAME)
-            .without(Need::TwoLoops, "a simulated network is one loop's own")
-            .without(Need::Waker, "no other thread can reach a simulated network");
-        match S::EXCEPT {
-            Except::Urgent => port,
-            Except::Trouble => port.without(Need::Urgent, "the third set means trouble"),
-        }
-    }
-}
-
-use on::port;
-use stheno_conformance::sim::{EspIdf, FreeRtosPlusTcp, LwIp, NuttX, Sets, System, Truth, Unhinted, Zephyr};
+use stheno_conformance::sim::{EspIdf, FreeRtosPlusTcp, LwIp, NuttX, On, Sets, System, Truth, Unhinted, Zephyr};
 use stheno_conformance::{Backing, Need, suite};
+use stheno_core::backend::Except;
 
 suite!(unhinted, port::<Unhinted>());
 suite!(nuttx, port::<NuttX>());
@@ -91,6 +73,15 @@ const MORE_THAN_THREE: &[&str] = &[
     "scenario/walk-6",
     "scenario/walk-8",
 ];
+
+/// A port to this system.
+fn port<S: System + 'static>() -> Backing {
+    let port = Backing::simulated::<On<S>>(S::NAME);
+    match S::EXCEPT {
+        Except::Urgent => port,
+        Except::Trouble => port.without(Need::Urgent, "the third set means trouble"),
+    }
+}
 
 fn leaving_out(port: Backing, cases: &[&str], why: &str) -> Backing {
     cases.iter().fold(port, |port, case| port.leaving_out(case, why))

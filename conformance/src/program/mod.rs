@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use rustix::process::{Resource, getrlimit};
-use stheno_conformance::sim::{Sim, Watch};
-use stheno_conformance::{Backing, Need, Settings, Suite, facts};
+use stheno_conformance::sim::Watch;
+use stheno_conformance::{Backing, Settings, Suite, facts};
 
 mod options;
 mod progress;
@@ -130,9 +130,7 @@ fn all_backings() -> Vec<Backing> {
         within_the_limit(Backing::of::<stheno::Poll>("poll")),
         #[cfg(any(target_os = "linux", target_os = "android"))]
         within_the_limit(Backing::of::<stheno::Epoll>("epoll")),
-        Backing::on::<Sim, Watch>("sim")
-            .without(Need::TwoLoops, "a simulated network is one loop's own")
-            .without(Need::Waker, "no other thread can reach a simulated network"),
+        Backing::simulated::<Watch>("sim"),
     ]
 }
 

@@ -15,10 +15,10 @@ use stheno::{Address, Backend, ErrorKind, Half, Kind, Net, Open, Os, Readiness, 
 use super::super::support::{PATIENCE, W, Watch, hold, same};
 use super::super::system::Room;
 use super::super::{Case, Verdict};
-use crate::ground::{Ground, Need};
+use crate::ground::Ground;
 
 pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
-    let case = |name, clauses, check| Case::new(name, clauses, check).needing(&[Need::Descriptors]);
+    let case = Case::new;
     vec![
         case("descriptors-are-born-tame", "N9", born_tame),
         case("adopted-descriptors-are-made-tame", "N9", made_tame),

@@ -12,10 +12,10 @@ use super::super::far_end::hear_to_the_end;
 use super::super::support::{A_WHILE, Actor, Stage, hold, same};
 use super::super::system::Room;
 use super::super::{Case, Verdict};
-use crate::ground::{Ground, Need, Sign};
+use crate::ground::{Ground, Sign};
 
 pub(super) fn cases<B: Backend<Os> + Open>() -> Vec<Case> {
-    let case = |name, clauses, check| Case::new(name, clauses, check).needing(&[Need::Descriptors]);
+    let case = Case::new;
     vec![
         case("nothing-is-lost-in-a-pipe-whose-writer-is-gone", "rule 3", nothing_lost_in_a_pipe::<B>),
         case("a-descriptor-is-not-used-again-within-its-turn", "rule 4", closed_neighbour::<B>),
