@@ -46,6 +46,11 @@ fn send(signal: Signal) {
     kill_process(getpid(), signal).unwrap();
 }
 
+/// To this thread: the handler has run when it returns, so that of several none comes late.
+fn raise(signal: i32) {
+    signal_hook::low_level::raise(signal).unwrap();
+}
+
 /// Waits for a handler, boundedly: a signal to the process may be given to any of its threads, and is not there at once.
 fn comes_to(handled: &AtomicUsize, count: usize) {
     let until = Instant::now() + Duration::from_secs(10);
@@ -134,11 +139,7 @@ fn they_coalesce_and_come_in_the_order_of_their_numbers() {
     passes_alone("they_coalesce_and_come_in_the_order_of_their_numbers", || {
         on_each_backend(|backend| {
             let (mut events, notes) = watching(backend, &[SIGUSR2, SIGUSR1, SIGHUP, SIGHUP]);
-            for _ in 0..100 {
-                send(Signal::USR2);
-                send(Signal::HUP);
-                send(Signal::USR1);
-            }
+            [SIGUSR2, SIGHUP, SIGUSR1].repeat(100).into_iter().for_each(raise);
             turn_until(&mut events, |_| !notes.all().is_empty());
             assert_eq!(notes.all(), told(&[SIGHUP, SIGUSR1, SIGUSR2]));
             let began = Instant::now();
@@ -186,9 +187,9 @@ fn none_is_lost_in_a_storm() {
 
             // Nobody listens while the stream fills.
             for _ in 0..100_000 {
-                send(Signal::USR1);
+                raise(SIGUSR1);
             }
-            send(Signal::USR2);
+            raise(SIGUSR2);
             notes.clear();
             turn_until(&mut events, |_| notes.has(&told(&[SIGUSR2])[0]));
             assert!(notes.has(&told(&[SIGUSR1])[0]));
@@ -203,7 +204,7 @@ fn what_a_handler_leaves_is_told_in_the_next_turn() {
             let (mut events, notes) = watching(backend, &[SIGHUP, SIGINT, SIGUSR1, SIGUSR2]);
             let key = events.keys().next().unwrap();
             events.channel(key).unwrap().0.takes = 1;
-            [Signal::HUP, Signal::INT, Signal::USR1].into_iter().for_each(send);
+            [SIGHUP, SIGINT, SIGUSR1].into_iter().for_each(raise);
             for n in 1..=3 {
                 let turn = events.turn(Some(PATIENCE)).unwrap();
                 assert_eq!((turn.fired, notes.all().len()), (1, n), "one at a time");
@@ -215,7 +216,7 @@ fn what_a_handler_leaves_is_told_in_the_next_turn() {
             notes.clear();
             let watch = events.channel(key).unwrap().0;
             (watch.takes, watch.fails) = (usize::MAX, SIGINT);
-            [Signal::HUP, Signal::INT, Signal::USR2].into_iter().for_each(send);
+            [SIGHUP, SIGINT, SIGUSR2].into_iter().for_each(raise);
             turn_until(&mut events, |_| notes.has(&told(&[SIGUSR2])[0]));
             let mut expected = told(&[SIGHUP, SIGINT, SIGUSR2]);
             expected.insert(2, Told::Error(ON_PURPOSE));
@@ -230,14 +231,14 @@ fn two_loops_watch_the_same_signal() {
         on_each_backend(|backend| {
             let (mut one, first) = watching(backend, &[SIGUSR1, SIGTERM]);
             let (mut other, second) = watching(backend, &[SIGUSR1]);
-            send(Signal::USR1);
+            raise(SIGUSR1);
             turn_until(&mut one, |_| !first.all().is_empty());
             turn_until(&mut other, |_| !second.all().is_empty());
             assert_eq!((first.all(), second.all()), (told(&[SIGUSR1]), told(&[SIGUSR1])));
             // The one goes, and the other hears as before.
             drop(other);
-            send(Signal::USR1);
-            send(Signal::TERM);
+            raise(SIGUSR1);
+            raise(SIGTERM);
             one.run().unwrap();
             assert_eq!(first.all(), told(&[SIGUSR1, SIGUSR1, SIGTERM]));
             assert_eq!(second.all().len(), 1);
