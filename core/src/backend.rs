@@ -151,18 +151,23 @@ pub const fn told(system: Readiness, interest: Interest) -> Readiness {
     if interest.is_empty() {
         return Readiness::NONE;
     }
-    let error = system.contains(Readiness::ERROR);
-    let hangup = system.contains(Readiness::HANGUP);
-    let read = interest.contains(Interest::READ) && (error || hangup || system.contains(Readiness::READABLE));
-    let write = interest.contains(Interest::WRITE) && (error || system.contains(Readiness::WRITABLE));
-    let urgent = interest.contains(Interest::PRIORITY) && system.contains(Readiness::PRIORITY);
-    Readiness::READABLE
-        .when(read)
-        .union(Readiness::WRITABLE.when(write))
-        .union(Readiness::PRIORITY.when(urgent))
-        .union(Readiness::ERROR.when(error))
-        .union(Readiness::HANGUP.when(hangup))
+    let over = Readiness::ERROR.union(Readiness::HANGUP);
+    let mut leads = system.bits();
+    if system.contains(Readiness::ERROR) {
+        leads |= Readiness::READABLE.union(Readiness::WRITABLE).bits();
+    }
+    if system.contains(Readiness::HANGUP) {
+        leads |= Readiness::READABLE.bits();
+    }
+    // What is asked for and what is told of it have the same bits.
+    Readiness::from_bits_truncate(leads & interest.bits() | system.bits() & over.bits())
 }
+
+const _: () = assert!(
+    Readiness::READABLE.bits() == Interest::READ.bits()
+        && Readiness::WRITABLE.bits() == Interest::WRITE.bits()
+        && Readiness::PRIORITY.bits() == Interest::PRIORITY.bits()
+);
 
 /// What it means on a system that `select` leaves a socket in its third set, the one that POSIX calls "except".
 ///

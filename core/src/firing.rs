@@ -64,7 +64,7 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     let bytes = channel.io.ledger.budget.bytes;
     channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: bytes, send: bytes };
     take_steps(dispatcher, channel, readiness);
-    channel.io.ledger.allowance = Allowance::NONE;
+    channel.io.ledger.allowance.channel = NIL;
 }
 
 fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
@@ -72,7 +72,8 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     channel: &mut Channel<'_, N, T>,
     readiness: Readiness,
 ) {
-    let mut left = steps(channel.io.own.state, readiness);
+    let mut state = channel.io.own.state;
+    let mut left = steps(state, readiness);
     let mut taken = false;
     while let Some(step) = left.next() {
         if (step == Step::Otherwise && taken) || !wants(step.needs(), dispatcher, channel) {
@@ -115,7 +116,10 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
         }
         taken = true;
         // A handler may have changed the state, and with it what is implied.
-        left = steps(channel.io.own.state, readiness).after(step);
+        if channel.io.own.state != state {
+            state = channel.io.own.state;
+            left = steps(state, readiness).after(step);
+        }
     }
 }
 
@@ -168,13 +172,15 @@ pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
     step: Step,
 ) -> bool {
     let flags = &mut channel.io.own.flags;
-    let (ended, broken, send_broken) =
-        (flags.take(Flags::ENDED), flags.take(Flags::BROKEN), flags.take(Flags::SEND_BROKEN));
+    if !flags.intersects(Flags::ENDED | Flags::BROKEN | Flags::SEND_BROKEN) {
+        return channel.io.own.state.is_live();
+    }
+    let (ended, broken) = (flags.take(Flags::ENDED), flags.take(Flags::BROKEN));
+    flags.remove(Flags::SEND_BROKEN);
     let outcome = match () {
         () if broken => Outcome::Disconnected,
         () if ended => Outcome::End,
-        () if send_broken => Outcome::SendBroken,
-        () => return channel.io.own.state.is_live(),
+        () => Outcome::SendBroken,
     };
     let why = channel.io.reason();
     act(dispatcher, channel, step, outcome, Some(&why))

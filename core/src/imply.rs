@@ -72,6 +72,14 @@ impl Steps {
         if condition { Self(self.0 | step as u8) } else { self }
     }
 
+    const fn without(self, step: Step) -> Self {
+        Self(self.0 & !(step as u8))
+    }
+
+    const fn has(self, step: Step) -> bool {
+        self.0 & step as u8 != 0
+    }
+
     /// Whether there is nothing to do.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -104,15 +112,44 @@ impl fmt::Debug for Steps {
 ///
 /// Each step is to be taken only if the channel still lives and, at that moment, wants what the step
 /// [needs](Step::needs). [`Step::Otherwise`] is for when none before it was taken.
+#[inline]
 pub const fn steps(state: State, readiness: Readiness) -> Steps {
     let nothing = Steps::NONE;
-    if readiness.is_empty() {
-        return nothing;
+    let bits = readiness.bits() as usize;
+    // The bits of INVALID are the ones past the table.
+    if bits >= IMPLIED.len() {
+        return nothing.and(Step::Invalid, state.is_watched());
     }
-    let watched = !matches!(state, State::Idle | State::Timer | State::Closing | State::Closed);
-    if readiness.contains(Readiness::INVALID) && watched {
-        return nothing.and(Step::Invalid, true);
+    let implied = IMPLIED[bits];
+    match state {
+        // An error that waits in a datagram socket is told by the operation that meets it: not every backend knows of it
+        // before (rule 10).
+        State::Open(Shut::Neither) | State::Datagram => implied,
+        State::Open(Shut::Read) => implied.without(Step::Read).without(Step::Expt),
+        State::Open(Shut::Write) => implied.without(Step::Write),
+        // Only the end is awaited. A backend that cannot tell a hang-up from data says READABLE of it (B6).
+        State::Open(Shut::Both) => nothing.and(Step::Otherwise, implied.has(Step::Read)),
+        State::Connecting => nothing.and(Step::Connect, bits != 0),
+        State::Listening => {
+            nothing.and(Step::Accept, implied.has(Step::Read)).and(Step::Otherwise, implied.has(Step::Otherwise))
+        }
+        State::Draining => nothing.and(Step::Read, implied.has(Step::Read)),
+        State::Idle | State::Timer | State::Closing | State::Closed => nothing,
     }
+}
+
+/// What each readiness implies for a channel that can do everything. As a table, since this is asked for each event.
+const IMPLIED: [Steps; Readiness::INVALID.bits() as usize] = {
+    let mut all = [Steps::NONE; Readiness::INVALID.bits() as usize];
+    let mut bits = 0;
+    while bits < all.len() {
+        all[bits] = implied(Readiness::from_bits_truncate(bits as u8));
+        bits += 1;
+    }
+    all
+};
+
+const fn implied(readiness: Readiness) -> Steps {
     // A hang-up or an error shows itself to whoever reads: everything the peer sent first comes first (rule 3).
     let over = readiness.intersects(Readiness::ERROR.union(Readiness::HANGUP));
     let readable = over || readiness.contains(Readiness::READABLE);
@@ -120,30 +157,11 @@ pub const fn steps(state: State, readiness: Readiness) -> Steps {
     // one that cannot tell a hang-up by itself leads to the same steps (rule 10).
     let unheard = over && !readiness.contains(Readiness::READABLE);
     let writable = unheard || readiness.contains(Readiness::WRITABLE);
-    let urgent = readiness.contains(Readiness::PRIORITY);
-    match state {
-        State::Idle | State::Timer | State::Closing | State::Closed => nothing,
-        State::Connecting => nothing.and(Step::Connect, true),
-        State::Listening => nothing.and(Step::Accept, readable).and(Step::Otherwise, over),
-        // An error that waits is told by the operation that meets it: not every backend knows of it before (rule 10).
-        State::Datagram => nothing
-            .and(Step::Read, readable)
-            .and(Step::Write, writable)
-            .and(Step::Expt, urgent)
-            .and(Step::Otherwise, over),
-        State::Draining => nothing.and(Step::Read, readable),
-        // Only the end is awaited. A backend that cannot tell a hang-up from data says READABLE of it (B6).
-        State::Open(Shut::Both) => nothing.and(Step::Otherwise, readable),
-        State::Open(shut) => {
-            let reads = matches!(shut, Shut::Neither | Shut::Write);
-            let writes = matches!(shut, Shut::Neither | Shut::Read);
-            nothing
-                .and(Step::Read, readable && reads)
-                .and(Step::Write, writable && writes)
-                .and(Step::Expt, urgent && reads)
-                .and(Step::Otherwise, over)
-        }
-    }
+    Steps::NONE
+        .and(Step::Read, readable)
+        .and(Step::Write, writable)
+        .and(Step::Expt, readiness.contains(Readiness::PRIORITY))
+        .and(Step::Otherwise, over)
 }
 
 /// What came of a step: what the channel's own I/O returned while its handler ran, and what the handler returned.

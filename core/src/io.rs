@@ -111,7 +111,12 @@ impl<N: Net> Io<'_, N> {
     /// A channel's own handler gets no more in a turn than the loop's
     /// [byte budget](crate::EventLoop::set_byte_budget); past it nothing is there for now.
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
-        self.recv_vectored([into, &mut []])
+        if into.is_empty() {
+            return self.live().map(|_| Received::Data(0));
+        }
+        let Some(share) = self.share(into.len(), |allowance| allowance.receive) else { return self.spent() };
+        let into = into.get_mut(..share).unwrap_or_default();
+        self.receive(|net, socket| net.recv(socket, into))
     }
 
     /// Receives into two slices, the first one first.
@@ -174,24 +179,39 @@ impl<N: Net> Io<'_, N> {
         received
     }
 
+    /// One receive of the net's, and what the loop is to know of it. What does not bring data stands apart, as this is made
+    /// anew for each way to receive, and data is what most of them bring.
+    #[inline]
     fn receive(&mut self, receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>) -> Result<Received> {
-        match self.own.state {
-            State::Connecting => return Ok(Received::WouldBlock),
-            // The program's own doing, which is not the end of the connection.
-            State::Open(Shut::Read | Shut::Both) => return Ok(Received::End),
-            State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("recv")),
-            _ => {}
-        }
-        let (net, socket) = self.live()?;
-        let received = receive(net, socket);
+        let (true, Some(socket)) = (self.own.state.can_receive(), &mut self.own.socket) else {
+            return self.receives_nothing();
+        };
+        let received = receive(self.net, socket);
         self.came(received);
+        if let Ok(Received::Data(n)) = received {
+            self.own.flags |= Flags::RECEIVED;
+            self.spend(n, |allowance| &mut allowance.receive);
+            return Ok(Received::Data(n));
+        }
+        self.received_no_data(received)
+    }
+
+    #[cold]
+    fn receives_nothing(&mut self) -> Result<Received> {
+        match self.own.state {
+            State::Connecting => Ok(Received::WouldBlock),
+            // The program's own doing, which is not the end of the connection.
+            State::Open(Shut::Read | Shut::Both) => Ok(Received::End),
+            State::Idle | State::Listening => Err(NOT_CONNECTED.doing("recv")),
+            state => Err(no_socket(state)),
+        }
+    }
+
+    #[inline(never)]
+    fn received_no_data(&mut self, received: Result<Received>) -> Result<Received> {
         match &received {
-            Ok(Received::Data(n)) => {
-                self.own.flags |= Flags::RECEIVED;
-                self.spend(*n, |allowance| &mut allowance.receive);
-            }
             Ok(Received::End) => self.found(Flags::ENDED),
-            Ok(Received::WouldBlock) => {}
+            Ok(_) => {}
             // Whether there is more is not known: whoever reads what a peer left has not come to its end.
             Err(why) if why.kind() == ErrorKind::Interrupted => self.own.flags |= Flags::RECEIVED,
             Err(why) => self.broke(why, Flags::BROKEN),
@@ -210,7 +230,9 @@ impl<N: Net> Io<'_, N> {
         if from.is_empty() && self.own.state != State::Datagram {
             return self.live().map(|_| 0);
         }
-        self.transmit_some([from, &[]])
+        let Some(share) = self.share(from.len(), |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let from = from.get(..share).unwrap_or_default();
+        self.transmit(|net, socket| net.send(socket, from))
     }
 
     /// Sends from two slices, the first one first.
@@ -219,7 +241,14 @@ impl<N: Net> Io<'_, N> {
         if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
         }
-        self.transmit_some(from)
+        let wanted = first.len().saturating_add(second.len());
+        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let first_share = share.min(first.len());
+        let first = first.get(..first_share).unwrap_or_default();
+        let second = second.get(..share - first_share).unwrap_or_default();
+        self.transmit(|net, socket| {
+            if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
+        })
     }
 
     /// Sends one datagram; `false` where there is no room for now.
@@ -240,40 +269,46 @@ impl<N: Net> Io<'_, N> {
         Ok(sent > 0)
     }
 
-    /// Sends as much as the channel may still send in its turn.
-    fn transmit_some(&mut self, from: [&[u8]; 2]) -> Result<usize> {
-        let [first, second] = from;
-        let wanted = first.len().saturating_add(second.len());
-        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
-        let first_share = share.min(first.len());
-        let first = first.get(..first_share).unwrap_or_default();
-        let second = second.get(..share - first_share).unwrap_or_default();
-        self.transmit(|net, socket| {
-            if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
-        })
+    /// One send of the net's, and what the loop is to know of it.
+    #[inline]
+    fn transmit(&mut self, send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>) -> Result<usize> {
+        let (true, Some(socket)) = (self.own.state.can_write(), &mut self.own.socket) else {
+            return self.sends_nothing();
+        };
+        let sent = send(self.net, socket);
+        if let Ok(Some(n)) = sent {
+            self.went(sent);
+            self.spend(n, |allowance| &mut allowance.send);
+            return Ok(n);
+        }
+        self.sent_nothing(sent)
     }
 
-    fn transmit(&mut self, send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>) -> Result<usize> {
+    #[cold]
+    fn sends_nothing(&mut self) -> Result<usize> {
         match self.own.state {
-            State::Connecting => return Ok(0),
-            State::Idle | State::Listening => return Err(NOT_CONNECTED.doing("send")),
-            State::Draining => return Err(self.reason().doing("send")),
+            State::Connecting => Ok(0),
+            State::Idle | State::Listening => Err(NOT_CONNECTED.doing("send")),
+            State::Draining => Err(self.reason().doing("send")),
             // The program's own doing, which is not the end of the connection.
-            State::Open(Shut::Write | Shut::Both) => return Err(HALF_SHUT.doing("send")),
-            _ => {}
+            State::Open(Shut::Write | Shut::Both) => Err(HALF_SHUT.doing("send")),
+            state => Err(no_socket(state)),
         }
-        let (net, socket) = self.live()?;
-        let sent = unless_interrupted(send(net, socket), None);
+    }
+
+    #[inline(never)]
+    fn sent_nothing(&mut self, sent: Result<Option<usize>>) -> Result<usize> {
+        let sent = unless_interrupted(sent, None);
         self.went(sent);
-        match &sent {
-            Ok(n) => self.spend(n.unwrap_or(0), |allowance| &mut allowance.send),
-            Err(why) => self.broke(why, Flags::SEND_BROKEN),
+        if let Err(why) = &sent {
+            self.broke(why, Flags::SEND_BROKEN);
         }
         Ok(sent?.unwrap_or(0))
     }
 
     /// How much of this the channel may still move in its turn (rule 8); `None` where that is nothing. Datagrams are not
     /// cut: the last one may be longer than what was left.
+    #[inline]
     fn share(&self, wanted: usize, left: impl FnOnce(&Allowance) -> usize) -> Option<usize> {
         if self.ledger.allowance.channel != self.index {
             return Some(wanted);
@@ -285,6 +320,7 @@ impl<N: Net> Io<'_, N> {
         }
     }
 
+    #[inline]
     fn spend(&mut self, n: usize, left: impl FnOnce(&mut Allowance) -> &mut usize) {
         if self.ledger.allowance.channel == self.index {
             let left = left(&mut self.ledger.allowance);

@@ -127,6 +127,16 @@ impl<S> Own<S> {
         self.interests = self.interests & !(mark as u8) | if there { mark as u8 } else { 0 };
     }
 
+    /// Whether all that can have changed is what the channel wants: it is open and watched, nothing was found out about it,
+    /// nothing is muted or held, and no deadline waits to be filed.
+    pub(crate) fn is_plain(&self) -> bool {
+        const MUTED_OR_HELD: u8 = Interest::ALL.bits() << MUTED_SHIFT | Mark::Held as u8;
+        matches!(self.state, State::Open(_) | State::Datagram | State::Listening)
+            && self.flags.0 & Flags::UNSETTLED.0 == Flags::REGISTERED.0
+            && self.interests & MUTED_OR_HELD == 0
+            && !self.filing.is_late()
+    }
+
     /// What a slot forgets when its channel has gone.
     pub(crate) fn forget(&mut self) {
         self.interests = 0;
@@ -165,6 +175,17 @@ impl Flags {
     pub(crate) const RELATIVE: Self = Self(1 << 11);
     /// When it was parked there was room to send, which it did not want then.
     pub(crate) const ROOM: Self = Self(1 << 15);
+    /// What settling looks at.
+    const UNSETTLED: Self = Self(
+        Self::REGISTERED.0
+            | Self::PARKED.0
+            | Self::ENDED.0
+            | Self::BROKEN.0
+            | Self::SEND_BROKEN.0
+            | Self::RESTING.0
+            | Self::RELATIVE.0
+            | Self::ROOM.0,
+    );
     /// The first of three bits: which unhandled events have been logged.
     const LOGGED: u32 = 12;
 

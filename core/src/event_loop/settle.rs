@@ -7,7 +7,7 @@ use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
 use crate::slot::{Flags, Mark, NIL, Slot};
-use crate::trace::{closed, settled};
+use crate::trace::{closed, settled as shows_settled};
 use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
@@ -42,7 +42,9 @@ where
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.link);
-            self.settle_one(index, serves, &mut now);
+            if !self.is_settled(index) {
+                self.settle_one(index, serves, &mut now);
+            }
         }
         if now.is_some() {
             self.fresh = now;
@@ -53,6 +55,20 @@ where
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
             self.resume = Some(self.time() + REST);
         }
+    }
+
+    /// Whether everything is as the backend knows it, which it is after most events. Then it is off the list.
+    fn is_settled(&mut self, index: u32) -> bool {
+        let Self { net, slots, draining, .. } = self;
+        let Some(slot) = slots.as_mut_slice().get_mut(index as usize) else { return true };
+        let Slot { own, dispatcher: Some(dispatcher) } = &*slot else { return false };
+        let settled = draining.is_none() && own.is_plain() && firing::wanted::<_, T, _, N>(own, dispatcher) == own.asked();
+        if !settled || own.asked().contains(Interest::READ) && own.socket.as_ref().is_some_and(|it| net.holds(it)) {
+            return false;
+        }
+        shows_settled(net, slot, index);
+        slot.own.flags.remove(Flags::DIRTY);
+        true
     }
 
     fn settle_one(&mut self, index: u32, serves: bool, now: &mut Option<Instant>) {
@@ -84,7 +100,7 @@ where
         self.settle_deadline(index, now);
         let Self { net, slots, ledger, .. } = self;
         let Some(slot) = slots.as_mut_slice().get_mut(index as usize) else { return };
-        settled(net, slot, index);
+        shows_settled(net, slot, index);
         let own = &mut slot.own;
         // It was on the list until now, so that what its own handlers touched here was settled with it.
         own.flags.remove(Flags::DIRTY);
