@@ -95,15 +95,15 @@ impl Net for Os {
         }
     }
 
+    #[inline]
     fn recv(&mut self, socket: &mut Socket, into: &mut [u8]) -> Result<Received> {
         if into.is_empty() {
             return Ok(Received::Data(0));
         }
-        let got = retry_on_intr(|| match socket.class() {
-            Class::Other => rustix::io::read(&*socket, &mut *into),
-            _ => net::recv(&*socket, &mut *into, RecvFlags::empty()).map(|(len, _)| len),
-        });
-        received(socket, got)
+        match read(socket, into) {
+            Ok(len @ 1..) => Ok(Received::Data(len)),
+            got => received_none(socket, into, got.err()),
+        }
     }
 
     fn recv_vectored(&mut self, socket: &mut Socket, into: [&mut [u8]; 2]) -> Result<Received> {
@@ -156,15 +156,15 @@ impl Net for Os {
         }
     }
 
+    #[inline]
     fn send(&mut self, socket: &mut Socket, from: &[u8]) -> Result<Option<usize>> {
         if from.is_empty() && socket.class() != Class::Datagram {
             return Ok(Some(0));
         }
-        let sent = retry_on_intr(|| match socket.class() {
-            Class::Other => rustix::io::write(&*socket, from),
-            _ => net::send(&*socket, from, QUIETLY),
-        });
-        room(socket, sent, "send")
+        match write(socket, from) {
+            Ok(len @ 1..) => Ok(Some(len)),
+            sent => sent_none(socket, from, sent.err()),
+        }
     }
 
     fn send_vectored(&mut self, socket: &mut Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
@@ -249,6 +249,43 @@ const QUIETLY: SendFlags = SendFlags::empty();
 const NAMELESS: Error = Error::new(ErrorKind::Unsupported, "the address names nothing");
 const NO_DATAGRAMS: Error = Error::new(ErrorKind::Unsupported, "not a datagram socket");
 const STRANGE: Error = Error::new(ErrorKind::Unsupported, "neither an IP address nor one of the Unix family");
+
+fn read(socket: &Socket, into: &mut [u8]) -> Result<usize, Errno> {
+    match socket.class() {
+        Class::Other => rustix::io::read(socket, into),
+        _ => net::recv(socket, into, RecvFlags::empty()).map(|(len, _)| len),
+    }
+}
+
+fn write(socket: &Socket, from: &[u8]) -> Result<usize, Errno> {
+    match socket.class() {
+        Class::Other => rustix::io::write(socket, from),
+        _ => net::send(socket, from, QUIETLY),
+    }
+}
+
+/// What a receive without bytes says. One that a signal interrupted is made again (N2). Apart from what most receives do, as
+/// the next one is.
+#[cold]
+#[inline(never)]
+fn received_none(socket: &Socket, into: &mut [u8], why: Option<Errno>) -> Result<Received> {
+    let got = match why {
+        Some(Errno::INTR) => retry_on_intr(|| read(socket, into)),
+        why => why.map_or(Ok(0), Err),
+    };
+    received(socket, got)
+}
+
+/// What a send without bytes says.
+#[cold]
+#[inline(never)]
+fn sent_none(socket: &Socket, from: &[u8], why: Option<Errno>) -> Result<Option<usize>> {
+    let sent = match why {
+        Some(Errno::INTR) => retry_on_intr(|| write(socket, from)),
+        why => why.map_or(Ok(0), Err),
+    };
+    room(socket, sent, "send")
+}
 
 /// What no bytes mean differs: a stream's end (N3), an empty datagram (N4).
 fn received(socket: &Socket, got: Result<usize, Errno>) -> Result<Received> {

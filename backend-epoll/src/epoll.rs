@@ -204,16 +204,18 @@ impl<const BATCH: usize, A: Storage<AlwaysReady>, F: AsFd> Epoll<BATCH, A, F> {
         }
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Fired> {
         if self.always_first
             && let Some(fired) = self.always.take()
         {
             return Some(fired);
         }
-        while let Some(event) = self.events.0.get(self.next..self.end).and_then(|events| events.first()) {
+        while self.next < self.end {
+            let Some(event) = self.events.0.get(self.next) else { break };
             self.next += 1;
             let (key, interest) = unpack(event.data.u64());
-            let readiness = told(readiness(event.flags), interest);
+            let readiness = tells(event.flags, interest);
             if !readiness.is_empty() {
                 return Some(Fired { key, readiness });
             }
@@ -285,14 +287,47 @@ fn flags(interest: Interest) -> EventFlags {
     flags
 }
 
-/// The kernel's flags in the loop's words.
-fn readiness(flags: EventFlags) -> Readiness {
-    Readiness::READABLE.when(flags.contains(EventFlags::IN))
-        | Readiness::WRITABLE.when(flags.contains(EventFlags::OUT))
-        | Readiness::PRIORITY.when(flags.contains(EventFlags::PRI))
-        | Readiness::ERROR.when(flags.contains(EventFlags::ERR))
-        | Readiness::HANGUP.when(flags.contains(EventFlags::HUP))
+/// The kernel's flags in the loop's words: the same bits, but for two that have changed places.
+const fn readiness(flags: EventFlags) -> Readiness {
+    let bits = flags.bits() as u8;
+    let same = bits & (EventFlags::IN.bits() | EventFlags::ERR.bits() | EventFlags::HUP.bits()) as u8;
+    let (out, urgent) = (bits & EventFlags::OUT.bits() as u8, bits & EventFlags::PRI.bits() as u8);
+    Readiness::from_bits_truncate(same | out >> 1 | urgent << 1)
 }
+
+const _: () = assert!(
+    EventFlags::IN.bits() == Readiness::READABLE.bits() as u32
+        && EventFlags::OUT.bits() >> 1 == Readiness::WRITABLE.bits() as u32
+        && EventFlags::PRI.bits() << 1 == Readiness::PRIORITY.bits() as u32
+        && EventFlags::ERR.bits() == Readiness::ERROR.bits() as u32
+        && EventFlags::HUP.bits() == Readiness::HANGUP.bits() as u32
+);
+
+/// What the kernel's flags tell whoever has this interest: looked up, since it is asked for each event.
+#[inline]
+fn tells(flags: EventFlags, interest: Interest) -> Readiness {
+    let (flags, interest) = (flags.bits() as usize % FLAGS, interest.bits() as usize);
+    // What the mask leaves is always in the table.
+    let told = TOLD.get(interest).and_then(|told| told.get(flags));
+    told.copied().unwrap_or(Readiness::NONE)
+}
+
+/// For each interest, by the flags.
+static TOLD: [[Readiness; FLAGS]; INTERESTS] = {
+    let mut table = [[Readiness::NONE; FLAGS]; INTERESTS];
+    let mut each = 0;
+    while each < FLAGS * INTERESTS {
+        let (interest, flags) = (each / FLAGS, each % FLAGS);
+        let system = readiness(EventFlags::from_bits_retain(flags as u32));
+        table[interest][flags] = told(system, Interest::from_bits_truncate(interest as u8));
+        each += 1;
+    }
+    table
+};
+
+const INTERESTS: usize = Interest::ALL.bits() as usize + 1;
+/// Those that the loop has words for are the lowest five bits.
+const FLAGS: usize = 1 << 5;
 
 /// Shorter waits are worth a second system call to be exact.
 #[cfg(not(feature = "linux_5_11"))]

@@ -16,6 +16,7 @@ pub(crate) fn pack(key: Key, interest: Interest) -> Option<u64> {
     (key.index() < INDICES).then(|| key.to_bits() | u64::from(interest.bits()) << AT)
 }
 
+#[inline]
 pub(crate) fn unpack(ticket: u64) -> (Key, Interest) {
     let all = u64::from(Interest::ALL.bits()) << AT;
     (Key::from_bits(ticket & !all), Interest::from_bits_truncate(((ticket & all) >> AT) as u8))

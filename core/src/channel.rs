@@ -4,6 +4,7 @@ use core::ops::{Deref, DerefMut};
 
 use crate::io::{CLOSED, unless_interrupted};
 use crate::slot::{Flags, Own, Slot};
+use crate::stage::Stage;
 use crate::{Error, ErrorKind, Io, Key, Kind, Net, Result, State};
 
 /// A handler's own channel, and through it every other one.
@@ -47,7 +48,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     /// The next caller in line; `None` where nobody waits any more.
     pub fn accept(&mut self) -> Result<Option<Guest<N>>> {
         self.io.live()?;
-        if self.io.own.state != State::Listening {
+        if self.io.own.stage != Stage::Listening {
             return Err(Error::new(ErrorKind::Unsupported, "the channel does not listen").doing("accept"));
         }
         let (net, socket) = self.io.live()?;
@@ -178,7 +179,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     fn touched(&mut self, key: Key) -> Result<(&mut Io<'a, N>, &mut Slot<T, N>)> {
         let index = key.index() as u32;
         let slot = other(self.before, self.after, index).ok_or(CLOSED)?;
-        if slot.own.generation != key.generation() || !slot.own.state.is_live() {
+        if slot.own.generation != key.generation() || !slot.own.stage.is_live() {
             return Err(CLOSED);
         }
         self.io.ledger.touch(&mut slot.own, index);
@@ -194,7 +195,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
         let before = (0..).zip(before.iter_mut());
         let after = (first_after..).zip(after.iter_mut());
         for (index, slot) in before.chain(after) {
-            let Some(dispatcher) = slot.dispatcher.as_mut().filter(|_| slot.own.state.is_live()) else { continue };
+            let Some(dispatcher) = slot.dispatcher.as_mut().filter(|_| slot.own.stage.is_live()) else { continue };
             let mut neighbour = Io { net: &mut *io.net, own: &mut slot.own, ledger: &mut *io.ledger, index };
             if visit(dispatcher, &mut neighbour) {
                 io.ledger.touch(&mut slot.own, index);

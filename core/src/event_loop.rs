@@ -268,7 +268,7 @@ where
     #[doc(alias = "socket_map")]
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         let slots = (0..).zip(self.slots.as_slice());
-        slots.filter(|(_, slot)| slot.dispatcher.is_some() && slot.own.state.is_live()).map(|(i, slot)| slot.own.key(i))
+        slots.filter(|(_, slot)| slot.dispatcher.is_some() && slot.own.stage.is_live()).map(|(i, slot)| slot.own.key(i))
     }
 
     /// How many channels there are.
@@ -418,10 +418,17 @@ where
     /// # }
     /// ```
     #[doc(alias = "readwrite")]
+    #[inline]
     pub fn dispatch(&mut self, fired: Fired) {
-        match self.reach(fired.key) {
-            Some((dispatcher, mut channel)) => firing::fire(dispatcher, &mut channel, fired.readiness),
-            None => self.passes_over(fired),
+        let index = fired.key.index() as u32;
+        let reached = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index);
+        let Some((dispatcher, mut channel)) = reached.filter(|(_, channel)| channel.io.is_named(fired.key)) else {
+            return self.passes_over(fired);
+        };
+        firing::fire(dispatcher, &mut channel, fired.readiness);
+        // Most often all is as the backend knows it, and there is nothing to come back for when the turn is settled.
+        if self.draining.is_some() || !firing::is_settled(dispatcher, &mut channel) {
+            channel.io.ledger.touch(channel.io.own, index);
         }
     }
 
@@ -458,7 +465,7 @@ where
             let slots = self.slots.as_mut_slice();
             let Some(Slot { own, .. }) = slots.get(index as usize) else { break };
             // One that was set anew in this turn is filed again when it is settled.
-            let alive = own.state.is_live() && !own.flags.intersects(Flags::RELATIVE);
+            let alive = own.stage.is_live() && !own.flags.intersects(Flags::RELATIVE);
             // One that was moved takes its new place first, even where that is due as well: others may be due before it.
             if alive && own.filing.deadline > filed {
                 self.ledger.queue.file(slots, index);

@@ -6,9 +6,10 @@
 use crate::channel::FULL;
 use crate::imply::{Outcome, Step, Verdict, steps};
 use crate::slot::{Allowance, Flags, Mark, NIL, Own};
-use crate::trace::{Event, Told};
+use crate::stage::Stage;
+use crate::trace::{Event, Told, watched};
 use crate::{
-    Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Net, Readiness, Reason, Result, Shut, State,
+    Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Io, Net, Readiness, Reason, Result, State,
     diagnostics,
 };
 
@@ -25,22 +26,23 @@ pub(crate) struct Budget {
 
 /// What the channel wants, as its state and its predicates have it now.
 pub(crate) fn wanted<S, T, D: Dispatcher<N, T>, N: Net>(own: &Own<S>, dispatcher: &D) -> Interest {
-    let reads = |can: bool| can && !own.is(Mark::Paused) && dispatcher.readable();
-    let (reads, writes) = match own.state {
-        // Rule 5: while connecting, WRITE is wanted whatever the predicate says. What a quick peer sent by then is told in
-        // the same firing, in its order (rule 1).
-        State::Connecting => (reads(true), true),
-        // With both halves shut the end is awaited, whatever the predicates say.
-        State::Open(Shut::Both) => return Interest::READ,
-        state => (reads(state.can_read()), state.can_write() && dispatcher.writable()),
-    };
-    let urgent = reads && matches!(own.state, State::Open(_) | State::Connecting);
+    let stage = own.stage;
+    let connecting = stage == Stage::Connecting;
+    // With both halves shut the end is awaited, whatever the predicates say.
+    if stage == Stage::BothShut {
+        return Interest::READ;
+    }
+    let reads = (connecting || stage.can_read()) && !own.is(Mark::Paused) && dispatcher.readable();
+    // Rule 5: while connecting, WRITE is wanted whatever the predicate says. What a quick peer sent by then is told in the
+    // same firing, in its order (rule 1).
+    let writes = connecting || stage.can_write() && dispatcher.writable();
+    let urgent = reads && (connecting || stage.is_open());
     Interest::READ.when(reads) | Interest::PRIORITY.when(urgent) | Interest::WRITE.when(writes)
 }
 
 /// Whether the channel wants what a step needs; asks only the predicate in question.
 fn wants<T, D: Dispatcher<N, T>, N: Net>(needs: Interest, dispatcher: &D, channel: &Channel<'_, N, T>) -> bool {
-    let (own, state) = (&channel.io.own, channel.io.own.state);
+    let own = &channel.io.own;
     if needs.is_empty() {
         return true;
     }
@@ -48,13 +50,14 @@ fn wants<T, D: Dispatcher<N, T>, N: Net>(needs: Interest, dispatcher: &D, channe
         return false;
     }
     if needs == Interest::WRITE {
-        state.can_write() && dispatcher.writable()
+        own.stage.can_write() && dispatcher.writable()
     } else {
-        state.can_read() && !own.is(Mark::Paused) && dispatcher.readable()
+        own.stage.can_read() && !own.is(Mark::Paused) && dispatcher.readable()
     }
 }
 
 /// Takes every step that the readiness implies.
+#[inline]
 pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
@@ -63,17 +66,41 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     channel.io.fires(readiness);
     let bytes = channel.io.ledger.budget.bytes;
     channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: bytes, send: bytes };
-    take_steps(dispatcher, channel, readiness);
+    // What most events are, and what the rules say of it, without asking them: to read, and nothing after that.
+    if readiness == Readiness::READABLE && channel.io.own.stage == Stage::Open {
+        if wants(Interest::READ, dispatcher, channel) {
+            channel.io.takes(Step::Read);
+            handled(channel.io.tells(Event::Read), dispatcher, channel, Step::Read, D::handle_read);
+        }
+    } else {
+        take_steps(dispatcher, channel, readiness);
+    }
     channel.io.ledger.allowance.channel = NIL;
 }
 
+/// Whether everything is as the backend knows it, so that there is nothing to settle: most often, after an event, nothing has
+/// changed but what was moved.
+#[inline]
+pub(crate) fn is_settled<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) -> bool {
+    let Io { net, own, index, .. } = &mut channel.io;
+    if !own.is_plain() || wanted::<_, T, _, N>(own, dispatcher) != own.asked() {
+        return false;
+    }
+    if own.asked().contains(Interest::READ) && own.socket.as_ref().is_some_and(|socket| net.holds(socket)) {
+        return false;
+    }
+    watched(*net, own, *index);
+    true
+}
+
+#[inline(never)]
 fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     readiness: Readiness,
 ) {
-    let mut state = channel.io.own.state;
-    let mut left = steps(state, readiness);
+    let mut stage = channel.io.own.stage;
+    let mut left = steps(stage.state(), readiness);
     let mut taken = false;
     while let Some(step) = left.next() {
         if (step == Step::Otherwise && taken) || !wants(step.needs(), dispatcher, channel) {
@@ -90,7 +117,7 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
             Step::Invalid => act(dispatcher, channel, step, Outcome::Failed, Some(&NOT_OPEN)),
             Step::Otherwise => {
                 // Only a channel that has nothing left to read may lose its error to the question.
-                let unread = channel.io.own.state.can_read();
+                let unread = channel.io.own.stage.can_read();
                 let Some(waiting) = (if unread { Some(None) } else { waiting_error(channel) }) else { return };
                 if readiness.contains(Readiness::WRITABLE) {
                     channel.io.own.flags |= Flags::ROOM;
@@ -116,9 +143,9 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
         }
         taken = true;
         // A handler may have changed the state, and with it what is implied.
-        if channel.io.own.state != state {
-            state = channel.io.own.state;
-            left = steps(state, readiness).after(step);
+        if channel.io.own.stage != stage {
+            stage = channel.io.own.stage;
+            left = steps(stage.state(), readiness).after(step);
         }
     }
 }
@@ -136,6 +163,7 @@ fn waiting_error<T, N: Net>(channel: &mut Channel<'_, N, T>) -> Option<Option<Er
 }
 
 /// Runs a handler and draws the conclusion from what it and the channel's I/O returned. Says whether to go on.
+#[inline]
 pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
     _: Told,
     dispatcher: &mut D,
@@ -153,6 +181,8 @@ pub(crate) fn handled<T, D: Dispatcher<N, T>, N: Net>(
 
 /// What follows where a handler has failed, unless it only passed on that its own connection broke: apart from
 /// [`handled`], as that is made anew for each handler. Says whether to go on.
+#[cold]
+#[inline(never)]
 fn failed<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
@@ -160,21 +190,34 @@ fn failed<T, D: Dispatcher<N, T>, N: Net>(
     why: &Error,
 ) -> bool {
     let own = &channel.io.own;
-    let broke = own.flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || own.state == State::Draining;
+    let broke = own.flags.intersects(Flags::BROKEN | Flags::SEND_BROKEN) || own.stage == Stage::Draining;
     let passed_on = why.kind() == ErrorKind::Disconnected && broke;
     passed_on || act(dispatcher, channel, step, Outcome::Failed, Some(why))
 }
 
 /// Draws the conclusion from what the channel's I/O has found since the last time.
+#[inline]
 pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
     dispatcher: &mut D,
     channel: &mut Channel<'_, N, T>,
     step: Step,
 ) -> bool {
-    let flags = &mut channel.io.own.flags;
-    if !flags.intersects(Flags::ENDED | Flags::BROKEN | Flags::SEND_BROKEN) {
-        return channel.io.own.state.is_live();
+    if channel.io.own.flags.intersects(Flags::ENDED | Flags::BROKEN | Flags::SEND_BROKEN) {
+        found(dispatcher, channel, step)
+    } else {
+        channel.io.own.stage.is_live()
     }
+}
+
+/// Draws the conclusion from what was found.
+#[cold]
+#[inline(never)]
+fn found<T, D: Dispatcher<N, T>, N: Net>(
+    dispatcher: &mut D,
+    channel: &mut Channel<'_, N, T>,
+    step: Step,
+) -> bool {
+    let flags = &mut channel.io.own.flags;
     let (ended, broken) = (flags.take(Flags::ENDED), flags.take(Flags::BROKEN));
     flags.remove(Flags::SEND_BROKEN);
     let outcome = match () {
@@ -199,7 +242,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         Verdict::GoOn => true,
         Verdict::Stop => false,
         Verdict::Connected => {
-            channel.io.own.state = State::OPEN;
+            channel.io.own.stage = Stage::Open;
             handled(channel.io.tells(Event::Connect), dispatcher, channel, step, D::handle_connect)
         }
         Verdict::Eof => eof(dispatcher, channel, step),
@@ -210,7 +253,7 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
         Verdict::Error => tell(dispatcher, channel, known, false),
         Verdict::ErrorAndClose => tell(dispatcher, channel, known, true),
         Verdict::Drain => {
-            channel.io.own.state = State::Draining;
+            channel.io.own.stage = Stage::Draining;
             channel.io.own.aux = known.code().cast_unsigned();
             drain(dispatcher, channel);
             false
@@ -235,13 +278,13 @@ fn act<T, D: Dispatcher<N, T>, N: Net>(
 
 /// Tells that the peer has finished sending, and closes unless the channel has something left to send by.
 fn eof<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, step: Step) -> bool {
-    channel.io.own.state = channel.io.own.state.shut(Half::Read);
+    channel.io.own.stage = channel.io.own.stage.shut(Half::Read);
     let mut answer = Eof::KeepSending;
     let goes_on = handled(channel.io.tells(Event::Eof), dispatcher, channel, step, |dispatcher, channel| {
         answer = dispatcher.handle_eof(channel)?;
         Ok(())
     });
-    if goes_on && (answer == Eof::Close || !channel.io.own.state.can_write()) {
+    if goes_on && (answer == Eof::Close || !channel.io.own.stage.can_write()) {
         end(dispatcher, channel, Reason::End);
         return false;
     }
@@ -255,7 +298,7 @@ pub(crate) fn unwatched<T, D: Dispatcher<N, T>, N: Net>(
     why: Error,
 ) {
     let own = &channel.io.own;
-    let comes_back = own.state == State::Listening && own.flags.intersects(Flags::TOLD) && !own.asked().is_empty();
+    let comes_back = own.stage == Stage::Listening && own.flags.intersects(Flags::TOLD) && !own.asked().is_empty();
     if comes_back && matches!(why.kind(), ErrorKind::Full | ErrorKind::Exhausted) {
         // It has rested, and there is still not enough to go on with: it was told so, and is not closed for it (rule 6).
         channel.io.rest();
@@ -274,7 +317,7 @@ pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
 ) -> bool {
     channel.io.tells(Event::Error(*why));
     let why = match dispatcher.handle_error(*why, channel) {
-        Ok(()) if !fatal => return channel.io.own.state.is_live(),
+        Ok(()) if !fatal => return channel.io.own.stage.is_live(),
         Ok(()) => *why,
         Err(why) => why,
     };
@@ -284,7 +327,7 @@ pub(crate) fn tell<T, D: Dispatcher<N, T>, N: Net>(
 
 /// Ends a channel that the program has not closed itself: tells it once, and nothing after that (rule 2).
 pub(crate) fn end<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, reason: Reason) {
-    if !channel.io.own.state.is_live() {
+    if !channel.io.own.stage.is_live() {
         return;
     }
     channel.io.close();
@@ -379,7 +422,7 @@ pub(crate) fn time_out<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, chann
 
 /// Serves a channel that has something to read which the backend does not know of.
 pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
-    let reads = matches!(channel.io.own.state, State::Open(_) | State::Datagram);
+    let reads = channel.io.own.stage.is_open() || channel.io.own.stage == Stage::Datagram;
     if reads && wants(Interest::READ, dispatcher, channel) {
         channel.io.own.set(Mark::Held, false);
         fire(dispatcher, channel, Readiness::READABLE);
@@ -389,7 +432,7 @@ pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, cha
 /// Ends a channel of a loop that drains, unless something waits to be sent, or it stays to the last.
 pub(crate) fn drained<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let own = &channel.io.own;
-    let sends = match own.state {
+    let sends = match own.stage.state() {
         State::Listening | State::Idle | State::Timer => false,
         State::Draining => true,
         State::Connecting => dispatcher.writable(),

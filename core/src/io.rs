@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::buffer::Buffer;
 use crate::counters::add;
 use crate::slot::{Allowance, Flags, Ledger, Mark, NIL, Own};
+use crate::stage::Stage;
 use crate::{
     Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, Shut, State, diagnostics,
 };
@@ -43,24 +44,24 @@ impl<N: Net> Io<'_, N> {
 
     /// Where the channel is in its life.
     pub fn state(&self) -> State {
-        self.own.state
+        self.own.stage.state()
     }
 
     /// Whether the channel is connected, as asyncore's attribute of that name: true from just before `handle_connect`
     /// until the end.
     pub fn connected(&self) -> bool {
-        matches!(self.own.state, State::Open(_) | State::Draining)
+        self.own.stage.is_open() || self.own.stage == Stage::Draining
     }
 
     /// Whether a connection attempt is under way.
     pub fn connecting(&self) -> bool {
-        self.own.state == State::Connecting
+        self.own.stage == Stage::Connecting
     }
 
     /// Whether the channel listens.
     #[doc(alias = "listening")]
     pub fn accepting(&self) -> bool {
-        self.own.state == State::Listening
+        self.own.stage == Stage::Listening
     }
 
     /// The net itself, for state that handlers share (see [`With`](crate::With)).
@@ -70,7 +71,7 @@ impl<N: Net> Io<'_, N> {
 
     /// The socket, for options that the net does not know of.
     pub fn socket(&self) -> Result<&N::Socket> {
-        self.own.socket.as_ref().ok_or(no_socket(self.own.state))
+        self.own.socket.as_ref().ok_or(no_socket(self.own.stage.state()))
     }
 
     /// The net and the socket at once, for options that the net has of its own: the window of a simulated socket, say.
@@ -110,13 +111,14 @@ impl<N: Net> Io<'_, N> {
     ///
     /// A channel's own handler gets no more in a turn than the loop's
     /// [byte budget](crate::EventLoop::set_byte_budget); past it nothing is there for now.
+    #[inline]
     pub fn recv(&mut self, into: &mut [u8]) -> Result<Received> {
         if into.is_empty() {
             return self.live().map(|_| Received::Data(0));
         }
-        let Some(share) = self.share(into.len(), |allowance| allowance.receive) else { return self.spent() };
-        let into = into.get_mut(..share).unwrap_or_default();
-        self.receive(|net, socket| net.recv(socket, into))
+        let left = self.left(|allowance| allowance.receive);
+        let into = into.get_mut(..self.share(into.len(), left)).unwrap_or_default();
+        self.receive(left, |net, socket| net.recv(socket, into))
     }
 
     /// Receives into two slices, the first one first.
@@ -126,13 +128,15 @@ impl<N: Net> Io<'_, N> {
             return self.live().map(|_| Received::Data(0));
         }
         let wanted = first.len().saturating_add(second.len());
-        let Some(share) = self.share(wanted, |allowance| allowance.receive) else { return self.spent() };
+        let left = self.left(|allowance| allowance.receive);
+        let share = self.share(wanted, left);
         let first_share = share.min(first.len());
         let first = first.get_mut(..first_share).unwrap_or_default();
         let second = second.get_mut(..share - first_share).unwrap_or_default();
         // One door for both, as what is done about the outcome is most of it.
         let one = second.is_empty();
         self.receive(
+            left,
             |net, socket| {
                 if one { net.recv(socket, first) } else { net.recv_vectored(socket, [first, second]) }
             },
@@ -153,15 +157,15 @@ impl<N: Net> Io<'_, N> {
 
     /// Receives one datagram and who sent it; `None` where none waits.
     pub fn recv_from(&mut self, into: &mut [u8]) -> Result<Option<Datagram<N::Address>>> {
-        let share = self.share(into.len(), |allowance| allowance.receive);
+        let left = self.left(|allowance| allowance.receive);
         let (net, socket) = self.live()?;
-        if share.is_none() {
+        if left == 0 {
             return Ok(None);
         }
         let received = unless_interrupted(net.recv_from(socket, into), None);
         self.datagram_came(&received);
         match &received {
-            Ok(Some(datagram)) => self.spend(datagram.len, |allowance| &mut allowance.receive),
+            Ok(Some(datagram)) => self.spend(datagram.len, left, |allowance| &mut allowance.receive),
             Ok(None) => {}
             Err(why) => self.broke(why, Flags::BROKEN),
         }
@@ -182,23 +186,33 @@ impl<N: Net> Io<'_, N> {
     /// One receive of the net's, and what the loop is to know of it. What does not bring data stands apart, as this is made
     /// anew for each way to receive, and data is what most of them bring.
     #[inline]
-    fn receive(&mut self, receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>) -> Result<Received> {
-        let (true, Some(socket)) = (self.own.state.can_receive(), &mut self.own.socket) else {
-            return self.receives_nothing();
+    fn receive(
+        &mut self,
+        left: usize,
+        receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>,
+    ) -> Result<Received> {
+        let (true, Some(socket)) = (left > 0 && self.own.stage.can_receive(), &mut self.own.socket) else {
+            return self.receives_nothing(left);
         };
         let received = receive(self.net, socket);
         self.came(received);
-        if let Ok(Received::Data(n)) = received {
-            self.own.flags |= Flags::RECEIVED;
-            self.spend(n, |allowance| &mut allowance.receive);
-            return Ok(Received::Data(n));
+        // The number alone goes on in a register; what was received as a whole, which may be an error, would be copied.
+        match received.as_ref().map(Received::bytes) {
+            Ok(Some(n)) => {
+                self.own.flags |= Flags::RECEIVED;
+                self.spend(n.get(), left, |allowance| &mut allowance.receive);
+                Ok(Received::Data(n.get()))
+            }
+            _ => self.received_no_data(received),
         }
-        self.received_no_data(received)
     }
 
     #[cold]
-    fn receives_nothing(&mut self) -> Result<Received> {
-        match self.own.state {
+    #[inline(never)]
+    fn receives_nothing(&mut self, left: usize) -> Result<Received> {
+        match self.own.stage.state() {
+            // More may be there, but not in this turn.
+            state if left == 0 && state.is_live() => Ok(Received::WouldBlock),
             State::Connecting => Ok(Received::WouldBlock),
             // The program's own doing, which is not the end of the connection.
             State::Open(Shut::Read | Shut::Both) => Ok(Received::End),
@@ -207,11 +221,13 @@ impl<N: Net> Io<'_, N> {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn received_no_data(&mut self, received: Result<Received>) -> Result<Received> {
         match &received {
+            Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
             Ok(Received::End) => self.found(Flags::ENDED),
-            Ok(_) => {}
+            Ok(Received::WouldBlock) => {}
             // Whether there is more is not known: whoever reads what a peer left has not come to its end.
             Err(why) if why.kind() == ErrorKind::Interrupted => self.own.flags |= Flags::RECEIVED,
             Err(why) => self.broke(why, Flags::BROKEN),
@@ -226,13 +242,14 @@ impl<N: Net> Io<'_, N> {
     /// On a datagram channel it is all or, where there is no room, nothing. To send more than there is room for, own an
     /// [`Outbox`](crate::Outbox). A channel's own handler sends no more in a turn than the loop's
     /// [byte budget](crate::EventLoop::set_byte_budget); past it there is no room for now.
+    #[inline]
     pub fn send(&mut self, from: &[u8]) -> Result<usize> {
-        if from.is_empty() && self.own.state != State::Datagram {
+        if from.is_empty() && self.own.stage != Stage::Datagram {
             return self.live().map(|_| 0);
         }
-        let Some(share) = self.share(from.len(), |allowance| allowance.send) else { return self.live().map(|_| 0) };
-        let from = from.get(..share).unwrap_or_default();
-        self.transmit(|net, socket| net.send(socket, from))
+        let left = self.left(|allowance| allowance.send);
+        let from = from.get(..self.share(from.len(), left)).unwrap_or_default();
+        self.transmit(left, |net, socket| net.send(socket, from))
     }
 
     /// Sends from two slices, the first one first.
@@ -242,51 +259,60 @@ impl<N: Net> Io<'_, N> {
             return self.live().map(|_| 0);
         }
         let wanted = first.len().saturating_add(second.len());
-        let Some(share) = self.share(wanted, |allowance| allowance.send) else { return self.live().map(|_| 0) };
+        let left = self.left(|allowance| allowance.send);
+        let share = self.share(wanted, left);
         let first_share = share.min(first.len());
         let first = first.get(..first_share).unwrap_or_default();
         let second = second.get(..share - first_share).unwrap_or_default();
-        self.transmit(|net, socket| {
+        self.transmit(left, |net, socket| {
             if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
         })
     }
 
     /// Sends one datagram; `false` where there is no room for now.
     pub fn send_to(&mut self, from: &[u8], to: &N::Address) -> Result<bool> {
-        let share = self.share(from.len(), |allowance| allowance.send);
+        let left = self.left(|allowance| allowance.send);
         let (net, socket) = self.live()?;
-        let sent = if share.is_some() { unless_interrupted(net.send_to(socket, from, to), false) } else { Ok(false) };
+        let sent = if left > 0 { unless_interrupted(net.send_to(socket, from, to), false) } else { Ok(false) };
         self.went(sent.map(|sent| sent.then_some(from.len())));
         if sent? {
-            self.spend(from.len(), |allowance| &mut allowance.send);
+            self.spend(from.len(), left, |allowance| &mut allowance.send);
         }
         sent
     }
 
     /// Sends one urgent byte; `false` where there is no room for now.
     pub fn send_urgent(&mut self, byte: u8) -> Result<bool> {
-        let sent = self.transmit(|net, socket| Ok(net.send_urgent(socket, byte)?.then_some(1)))?;
+        let left = self.left(|_| usize::MAX);
+        let sent = self.transmit(left, |net, socket| Ok(net.send_urgent(socket, byte)?.then_some(1)))?;
         Ok(sent > 0)
     }
 
     /// One send of the net's, and what the loop is to know of it.
     #[inline]
-    fn transmit(&mut self, send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>) -> Result<usize> {
-        let (true, Some(socket)) = (self.own.state.can_write(), &mut self.own.socket) else {
-            return self.sends_nothing();
+    fn transmit(
+        &mut self,
+        left: usize,
+        send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>,
+    ) -> Result<usize> {
+        let (true, Some(socket)) = (left > 0 && self.own.stage.can_write(), &mut self.own.socket) else {
+            return self.sends_nothing(left);
         };
         let sent = send(self.net, socket);
         if let Ok(Some(n)) = sent {
             self.went(sent);
-            self.spend(n, |allowance| &mut allowance.send);
+            self.spend(n, left, |allowance| &mut allowance.send);
             return Ok(n);
         }
         self.sent_nothing(sent)
     }
 
     #[cold]
-    fn sends_nothing(&mut self) -> Result<usize> {
-        match self.own.state {
+    #[inline(never)]
+    fn sends_nothing(&mut self, left: usize) -> Result<usize> {
+        match self.own.stage.state() {
+            // There may be room, but not in this turn.
+            state if left == 0 && state.is_live() => Ok(0),
             State::Connecting => Ok(0),
             State::Idle | State::Listening => Err(NOT_CONNECTED.doing("send")),
             State::Draining => Err(self.reason().doing("send")),
@@ -296,6 +322,7 @@ impl<N: Net> Io<'_, N> {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn sent_nothing(&mut self, sent: Result<Option<usize>>) -> Result<usize> {
         let sent = unless_interrupted(sent, None);
@@ -306,36 +333,30 @@ impl<N: Net> Io<'_, N> {
         Ok(sent?.unwrap_or(0))
     }
 
-    /// How much of this the channel may still move in its turn (rule 8); `None` where that is nothing. Datagrams are not
-    /// cut: the last one may be longer than what was left.
+    /// How much the channel may still move in its turn (rule 8): a neighbour, and what the program does between turns, as much
+    /// as it likes.
     #[inline]
-    fn share(&self, wanted: usize, left: impl FnOnce(&Allowance) -> usize) -> Option<usize> {
-        if self.ledger.allowance.channel != self.index {
-            return Some(wanted);
-        }
-        match left(&self.ledger.allowance) {
-            0 => None,
-            _ if self.own.state == State::Datagram => Some(wanted),
-            left => Some(wanted.min(left)),
-        }
+    fn left(&self, left: impl FnOnce(&Allowance) -> usize) -> usize {
+        if self.ledger.allowance.channel == self.index { left(&self.ledger.allowance) } else { usize::MAX }
     }
 
+    /// How much of `wanted` that covers. Datagrams are not cut: the last one may be longer than what was left.
     #[inline]
-    fn spend(&mut self, n: usize, left: impl FnOnce(&mut Allowance) -> &mut usize) {
-        if self.ledger.allowance.channel == self.index {
-            let left = left(&mut self.ledger.allowance);
-            *left = left.saturating_sub(n);
-        }
+    fn share(&self, wanted: usize, left: usize) -> usize {
+        if wanted <= left || self.own.stage == Stage::Datagram { wanted } else { left }
     }
 
-    /// More may be there, but not in this turn.
-    fn spent(&mut self) -> Result<Received> {
-        self.live().map(|_| Received::WouldBlock)
+    /// So much was moved, where so much had been left before.
+    #[inline]
+    fn spend(&mut self, n: usize, left: usize, place: impl FnOnce(&mut Allowance) -> &mut usize) {
+        if left != usize::MAX {
+            *place(&mut self.ledger.allowance) = left.saturating_sub(n);
+        }
     }
 
     /// Remembers that the connection is over, for the loop to draw its conclusion.
     fn broke(&mut self, why: &Error, which: Flags) {
-        let connection = !matches!(self.own.state, State::Datagram | State::Listening);
+        let connection = !matches!(self.own.stage.state(), State::Datagram | State::Listening);
         if why.kind() == ErrorKind::Disconnected && connection {
             self.own.aux = why.code().cast_unsigned();
             self.found(which);
@@ -372,7 +393,7 @@ impl<N: Net> Io<'_, N> {
     /// Lets callers wait in line, at most about `backlog` of them; `handle_accepted` is told of each.
     pub fn listen(&mut self, backlog: u32) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.state, State::Idle | State::Listening) {
+        if !matches!(self.own.stage.state(), State::Idle | State::Listening) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected").doing("listen"));
         }
         let (net, socket) = self.live()?;
@@ -386,19 +407,19 @@ impl<N: Net> Io<'_, N> {
     /// On a datagram channel it names the peer, at once and without an event.
     pub fn connect(&mut self, to: &N::Address) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.state, State::Idle | State::Datagram) {
+        if !matches!(self.own.stage.state(), State::Idle | State::Datagram) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected or listening").doing("connect"));
         }
         let (net, socket) = self.live()?;
         unless_interrupted(net.connect(socket, to), ())?;
-        if self.own.state == State::Idle {
+        if self.own.stage == Stage::Idle {
             self.become_(State::Connecting);
         }
         Ok(())
     }
 
     fn become_(&mut self, state: State) {
-        self.own.state = state;
+        self.own.stage = Stage::of(state);
         self.ledger.touch(self.own, self.index);
     }
 
@@ -408,7 +429,7 @@ impl<N: Net> Io<'_, N> {
     /// awaited.
     pub fn shutdown(&mut self, half: Half) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.state, State::Open(_) | State::Draining) {
+        if !matches!(self.own.stage.state(), State::Open(_) | State::Draining) {
             return Err(NOT_CONNECTED.doing("shut down"));
         }
         let (net, socket) = self.live()?;
@@ -417,7 +438,7 @@ impl<N: Net> Io<'_, N> {
             self.broke(why, Flags::SEND_BROKEN);
         }
         done?;
-        let state = self.own.state.shut(half);
+        let state = self.own.stage.state().shut(half);
         self.become_(state);
         Ok(())
     }
@@ -543,11 +564,17 @@ impl<N: Net> Io<'_, N> {
         }
     }
 
+    /// Whether the key is the name of this channel, and that lives.
+    #[inline]
+    pub(crate) fn is_named(&self, key: Key) -> bool {
+        self.own.generation == key.generation() && self.own.stage.is_live()
+    }
+
     /// The net and the socket of a channel that is not closed.
     pub(crate) fn live(&mut self) -> Result<(&mut N, &mut N::Socket)> {
         match &mut self.own.socket {
-            Some(socket) if self.own.state.is_live() => Ok((self.net, socket)),
-            _ => Err(no_socket(self.own.state)),
+            Some(socket) if self.own.stage.is_live() => Ok((self.net, socket)),
+            _ => Err(no_socket(self.own.stage.state())),
         }
     }
 
@@ -562,6 +589,8 @@ impl<N: Net> Io<'_, N> {
 }
 
 /// Why there is no socket to do something with.
+#[cold]
+#[inline(never)]
 const fn no_socket(state: State) -> Error {
     if matches!(state, State::Timer) { NO_SOCKET } else { CLOSED }
 }

@@ -64,6 +64,7 @@ pub trait Layer {
     ) -> Result<Option<(<Self::Below as Net>::Socket, <Self::Below as Net>::Address)>> {
         self.below_mut().accept(socket)
     }
+    #[inline]
     fn recv(&mut self, socket: &mut <Self::Below as Net>::Socket, into: &mut [u8]) -> Result<Received> {
         self.below_mut().recv(socket, into)
     }
@@ -86,6 +87,7 @@ pub trait Layer {
     fn holds(&self, socket: &<Self::Below as Net>::Socket) -> bool {
         self.below().holds(socket)
     }
+    #[inline]
     fn send(&mut self, socket: &mut <Self::Below as Net>::Socket, from: &[u8]) -> Result<Option<usize>> {
         self.below_mut().send(socket, from)
     }
@@ -135,69 +137,91 @@ impl<L: Layer> Net for L {
     type Address = <L::Below as Net>::Address;
     const DEADLINES: bool = <L as Layer>::DEADLINES;
 
+    #[inline]
     fn describe(code: i32) -> &'static str {
         L::Below::describe(code)
     }
+    #[inline]
     fn socket(&mut self, kind: Kind, like: &Self::Address) -> Result<Self::Socket> {
         Layer::socket(self, kind, like)
     }
+    #[inline]
     fn set_reuse_address(&mut self, socket: &mut Self::Socket) -> Result<()> {
         Layer::set_reuse_address(self, socket)
     }
+    #[inline]
     fn bind(&mut self, socket: &mut Self::Socket, at: &Self::Address) -> Result<()> {
         Layer::bind(self, socket, at)
     }
+    #[inline]
     fn listen(&mut self, socket: &mut Self::Socket, backlog: u32) -> Result<()> {
         Layer::listen(self, socket, backlog)
     }
+    #[inline]
     fn connect(&mut self, socket: &mut Self::Socket, to: &Self::Address) -> Result<()> {
         Layer::connect(self, socket, to)
     }
+    #[inline]
     fn accept(&mut self, socket: &mut Self::Socket) -> Result<Option<(Self::Socket, Self::Address)>> {
         Layer::accept(self, socket)
     }
+    #[inline]
     fn recv(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Received> {
         Layer::recv(self, socket, into)
     }
+    #[inline]
     fn recv_vectored(&mut self, socket: &mut Self::Socket, into: [&mut [u8]; 2]) -> Result<Received> {
         Layer::recv_vectored(self, socket, into)
     }
+    #[inline]
     fn recv_urgent(&mut self, socket: &mut Self::Socket) -> Result<Option<u8>> {
         Layer::recv_urgent(self, socket)
     }
+    #[inline]
     fn recv_from(&mut self, socket: &mut Self::Socket, into: &mut [u8]) -> Result<Option<Datagram<Self::Address>>> {
         Layer::recv_from(self, socket, into)
     }
+    #[inline]
     fn holds(&self, socket: &Self::Socket) -> bool {
         Layer::holds(self, socket)
     }
+    #[inline]
     fn send(&mut self, socket: &mut Self::Socket, from: &[u8]) -> Result<Option<usize>> {
         Layer::send(self, socket, from)
     }
+    #[inline]
     fn send_vectored(&mut self, socket: &mut Self::Socket, from: [&[u8]; 2]) -> Result<Option<usize>> {
         Layer::send_vectored(self, socket, from)
     }
+    #[inline]
     fn send_urgent(&mut self, socket: &mut Self::Socket, byte: u8) -> Result<bool> {
         Layer::send_urgent(self, socket, byte)
     }
+    #[inline]
     fn send_to(&mut self, socket: &mut Self::Socket, from: &[u8], to: &Self::Address) -> Result<bool> {
         Layer::send_to(self, socket, from, to)
     }
+    #[inline]
     fn shutdown(&mut self, socket: &mut Self::Socket, half: Half) -> Result<()> {
         Layer::shutdown(self, socket, half)
     }
+    #[inline]
     fn take_error(&mut self, socket: &mut Self::Socket) -> Result<Option<Error>> {
         Layer::take_error(self, socket)
     }
+    #[inline]
     fn state(&mut self, socket: &Self::Socket) -> Result<State> {
         Layer::state(self, socket)
     }
+    #[inline]
     fn local_address(&self, socket: &Self::Socket) -> Result<Self::Address> {
         Layer::local_address(self, socket)
     }
+    #[inline]
     fn peer_address(&self, socket: &Self::Socket) -> Result<Self::Address> {
         Layer::peer_address(self, socket)
     }
+    #[inline]
     fn close(&mut self, socket: Self::Socket) {
         Layer::close(self, socket);
     }

@@ -30,6 +30,7 @@ mod outbox;
 mod producer;
 mod reach;
 mod slot;
+mod stage;
 mod state;
 pub mod storage;
 mod time;

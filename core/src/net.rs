@@ -27,6 +27,8 @@
 //! - **N10** [`close`](Net::close) cannot fail as far as the loop is concerned: the socket is gone afterwards. The loop
 //!   has deregistered it before (B1 of the [backend's contract](crate::backend)).
 
+use core::num::NonZeroUsize;
+
 use crate::trace::Seen;
 use crate::{Error, ErrorKind, Result, State};
 
@@ -41,6 +43,17 @@ pub enum Received {
     /// The peer has finished sending, and nothing will come after it; it may still be receiving. On a channel it implies
     /// `handle_eof`, which closes unless the program says otherwise.
     End,
+}
+
+impl Received {
+    /// How many bytes it brought, if any.
+    #[inline]
+    pub(crate) const fn bytes(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Data(n) => NonZeroUsize::new(*n),
+            Self::WouldBlock | Self::End => None,
+        }
+    }
 }
 
 /// A datagram that [`recv_from`](Net::recv_from) brought.

@@ -5,6 +5,7 @@ use core::ops::{BitOr, BitOrAssign};
 use crate::counters::Counters;
 use crate::deadline::{Filed, Filing, Queue};
 use crate::firing::Budget;
+use crate::stage::Stage;
 use crate::{Instant, Interest, Key, Net, State};
 
 /// The end of a list that is linked through the slots.
@@ -63,7 +64,7 @@ pub(crate) struct Own<S> {
     /// of a rest. Otherwise the number of the error that ended the connection.
     pub(crate) aux: u32,
     pub(crate) flags: Flags,
-    pub(crate) state: State,
+    pub(crate) stage: Stage,
     /// The interest that the backend was given, and above it the events that nobody handles; between them the marks.
     interests: u8,
     pub(crate) filing: Filing,
@@ -77,7 +78,7 @@ impl<S> Default for Own<S> {
             link: NIL,
             aux: 0,
             flags: Flags::NONE,
-            state: State::Closed,
+            stage: Stage::Closed,
             interests: 0,
             filing: Filing::NONE,
         }
@@ -127,12 +128,12 @@ impl<S> Own<S> {
         self.interests = self.interests & !(mark as u8) | if there { mark as u8 } else { 0 };
     }
 
-    /// Whether all that can have changed is what the channel wants: it is open and watched, nothing was found out about it,
-    /// nothing is muted or held, and no deadline waits to be filed.
+    /// Whether all that can have changed is what the channel wants: it is an open connection and watched, nobody has put it on the list,
+    /// nothing was found out about it, nothing is muted or held, and no deadline waits to be filed.
     pub(crate) fn is_plain(&self) -> bool {
         const MUTED_OR_HELD: u8 = Interest::ALL.bits() << MUTED_SHIFT | Mark::Held as u8;
-        matches!(self.state, State::Open(_) | State::Datagram | State::Listening)
-            && self.flags.0 & Flags::UNSETTLED.0 == Flags::REGISTERED.0
+        self.stage == Stage::Open
+            && self.flags.0 & (Flags::UNSETTLED.0 | Flags::DIRTY.0) == Flags::REGISTERED.0
             && self.interests & MUTED_OR_HELD == 0
             && !self.filing.is_late()
     }
@@ -317,8 +318,8 @@ impl Ledger {
 
     /// Closes a channel for good: its key is stale from now on, the socket goes when it is settled.
     pub(crate) fn close<S>(&mut self, own: &mut Own<S>, index: u32) {
-        if own.state.is_live() {
-            own.state = State::Closing;
+        if own.stage.is_live() {
+            own.stage = Stage::Closing;
             self.live -= 1;
             self.touch(own, index);
         }
@@ -340,7 +341,7 @@ impl Ledger {
         self.vacancies -= 1;
         self.live += 1;
         own.socket = socket;
-        own.state = state;
+        own.stage = Stage::of(state);
         own.aux = 0;
         self.touch(own, index);
         own.key(index)

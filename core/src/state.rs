@@ -62,11 +62,6 @@ impl State {
         !matches!(self, Self::Idle | Self::Timer | Self::Closing | Self::Closed)
     }
 
-    /// Whether something can be received, once it is there.
-    pub(crate) const fn can_receive(self) -> bool {
-        matches!(self, Self::Open(Shut::Neither | Shut::Write) | Self::Draining | Self::Datagram)
-    }
-
     /// Whether something can be received or a caller accepted, once it is there.
     pub const fn can_read(self) -> bool {
         matches!(self, Self::Open(Shut::Neither | Shut::Write) | Self::Draining | Self::Datagram | Self::Listening)

@@ -36,7 +36,7 @@ mod page;
 
 use core::time::Duration;
 
-pub(crate) use hooks::{Told, closed, opened, settled};
+pub(crate) use hooks::{Told, closed, opened, settled, watched};
 pub use page::Trace;
 
 use crate::imply::{Outcome, Step, Verdict};

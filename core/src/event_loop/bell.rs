@@ -3,7 +3,7 @@
 use super::EventLoop;
 use crate::{Backend, Dispatcher, Fired, Net, Result, Slot, Storage};
 #[cfg(target_has_atomic = "8")]
-use crate::{Interest, State, slot::Flags};
+use crate::{Interest, State, slot::Flags, stage::Stage};
 
 impl<T, N: Net, B: Backend<N>, S: Storage<Slot<T, N>>> EventLoop<T, N, B, S>
 where
@@ -39,7 +39,7 @@ where
         if let Some((key, ..)) = self.bell.take() {
             let index = key.index() as u32;
             if let Some(slot) = self.slots.as_mut_slice().get_mut(key.index()) {
-                slot.own.state = State::Closing;
+                slot.own.stage = Stage::Closing;
                 self.ledger.touch(&mut slot.own, index);
             }
         }

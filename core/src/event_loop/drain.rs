@@ -73,7 +73,7 @@ where
     /// first, so that all turns of a drain together look at each slot a few times.
     fn someone_goes(&self, at: &mut usize) -> bool {
         let goes =
-            |slot: &Slot<T, N>| slot.own.state.is_live() && slot.dispatcher.as_ref().is_some_and(|who| !who.stays());
+            |slot: &Slot<T, N>| slot.own.stage.is_live() && slot.dispatcher.as_ref().is_some_and(|who| !who.stays());
         let slots = self.slots.as_slice();
         let (before, after) = slots.split_at_checked(*at).unwrap_or((slots, &[]));
         let further = after.iter().position(goes).map(|steps| *at + steps);

@@ -7,7 +7,8 @@ use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
 use crate::slot::{Flags, Mark, NIL, Slot};
-use crate::trace::{closed, settled as shows_settled};
+use crate::stage::Stage;
+use crate::trace::{closed, settled};
 use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
@@ -42,9 +43,7 @@ where
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {
             let index = core::mem::replace(&mut next, slot.own.link);
-            if !self.is_settled(index) {
-                self.settle_one(index, serves, &mut now);
-            }
+            self.settle_one(index, serves, &mut now);
         }
         if now.is_some() {
             self.fresh = now;
@@ -55,20 +54,6 @@ where
         if core::mem::take(&mut self.ledger.starved) && self.ledger.resting != NIL {
             self.resume = Some(self.time() + REST);
         }
-    }
-
-    /// Whether everything is as the backend knows it, which it is after most events. Then it is off the list.
-    fn is_settled(&mut self, index: u32) -> bool {
-        let Self { net, slots, draining, .. } = self;
-        let Some(slot) = slots.as_mut_slice().get_mut(index as usize) else { return true };
-        let Slot { own, dispatcher: Some(dispatcher) } = &*slot else { return false };
-        let settled = draining.is_none() && own.is_plain() && firing::wanted::<_, T, _, N>(own, dispatcher) == own.asked();
-        if !settled || own.asked().contains(Interest::READ) && own.socket.as_ref().is_some_and(|it| net.holds(it)) {
-            return false;
-        }
-        shows_settled(net, slot, index);
-        slot.own.flags.remove(Flags::DIRTY);
-        true
     }
 
     fn settle_one(&mut self, index: u32, serves: bool, now: &mut Option<Instant>) {
@@ -100,11 +85,11 @@ where
         self.settle_deadline(index, now);
         let Self { net, slots, ledger, .. } = self;
         let Some(slot) = slots.as_mut_slice().get_mut(index as usize) else { return };
-        shows_settled(net, slot, index);
+        settled(net, slot, index);
         let own = &mut slot.own;
         // It was on the list until now, so that what its own handlers touched here was settled with it.
         own.flags.remove(Flags::DIRTY);
-        match own.state {
+        match own.stage.state() {
             State::Closing => self.finish(index),
             // Nothing will ever come of it.
             State::Timer if own.filing.deadline == Instant::NEVER => {
@@ -130,12 +115,12 @@ where
         let Some(Slot { own, dispatcher: Some(dispatcher) }) = slots.as_mut_slice().get_mut(index as usize) else {
             return Ok(());
         };
-        let (true, Some(socket)) = (own.state.is_live(), &own.socket) else { return Ok(()) };
+        let (true, Some(socket)) = (own.stage.is_live(), &own.socket) else { return Ok(()) };
         let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
         // Rule 6: what nobody handled is not wanted until the predicate has said no in between. With both halves shut there
         // is nothing to handle, and the end is awaited all the same.
-        let muted = if own.state == State::Open(Shut::Both) { Interest::NONE } else { own.muted() & asked };
-        let wanted = if own.flags.intersects(Flags::RESTING) || own.state == State::Draining {
+        let muted = if own.stage == Stage::BothShut { Interest::NONE } else { own.muted() & asked };
+        let wanted = if own.flags.intersects(Flags::RESTING) || own.stage == Stage::Draining {
             Interest::NONE
         } else {
             asked - muted
@@ -208,7 +193,7 @@ where
         own.generation = own.generation.wrapping_add(1);
         own.forget();
         own.filing.deadline = Instant::NEVER;
-        own.state = State::Closed;
+        own.stage = Stage::Closed;
         own.flags = Flags::NONE;
         ledger.vacate(own, index);
     }

@@ -71,18 +71,17 @@ where
 
     pub(super) fn alive(&self, key: Key) -> Result<()> {
         let slot = self.slots.as_slice().get(key.index()).ok_or(CLOSED)?;
-        if slot.own.generation == key.generation() && slot.own.state.is_live() { Ok(()) } else { Err(CLOSED) }
+        if slot.own.generation == key.generation() && slot.own.stage.is_live() { Ok(()) } else { Err(CLOSED) }
     }
 
     /// A channel that is alive, to be settled at the end of the turn.
     pub(super) fn reach(&mut self, key: Key) -> Option<(&mut T, Channel<'_, N, T>)> {
         let index = key.index() as u32;
         let (dispatcher, channel) = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)?;
-        let own = &mut *channel.io.own;
-        if own.generation != key.generation() || !own.state.is_live() {
+        if !channel.io.is_named(key) {
             return None;
         }
-        channel.io.ledger.touch(own, index);
+        channel.io.ledger.touch(channel.io.own, index);
         Some((dispatcher, channel))
     }
 }

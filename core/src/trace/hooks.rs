@@ -5,7 +5,7 @@
 
 use crate::counters::add;
 use crate::imply::{Outcome, Step, Verdict, conclude};
-use crate::slot::{Flags, Ledger, Slot};
+use crate::slot::{Flags, Ledger, Own, Slot};
 use crate::trace::{Event, Seen};
 use crate::{Datagram, Io, Key, Net, Readiness, Received, Result, State};
 
@@ -58,7 +58,7 @@ impl<N: Net> Io<'_, N> {
     /// What follows from an outcome, in the channel's state.
     #[inline]
     pub(crate) fn concludes(&mut self, step: Step, outcome: Outcome) -> Verdict {
-        let verdict = conclude(self.own.state, step, outcome);
+        let verdict = conclude(self.own.stage.state(), step, outcome);
         self.observe(|key| Seen::Concluded(key, step, outcome, verdict));
         verdict
     }
@@ -123,9 +123,13 @@ pub(crate) fn closed<N: Net>(net: &mut N, ledger: &mut Ledger, key: Key) {
 /// What the backend watches a channel for, now that it has been settled. A bell is no channel.
 #[inline]
 pub(crate) fn settled<T, N: Net>(net: &mut N, slot: &Slot<T, N>, index: u32) {
-    let own = &slot.own;
-    if slot.dispatcher.is_some() && own.state.is_live() {
-        let registered = own.flags.intersects(Flags::REGISTERED);
-        net.observe(Seen::Watched(own.key(index), own.asked().when(registered)));
+    if slot.dispatcher.is_some() && slot.own.stage.is_live() {
+        watched(net, &slot.own, index);
     }
+}
+
+#[inline]
+pub(crate) fn watched<N: Net>(net: &mut N, own: &Own<N::Socket>, index: u32) {
+    let registered = own.flags.intersects(Flags::REGISTERED);
+    net.observe(Seen::Watched(own.key(index), own.asked().when(registered)));
 }
