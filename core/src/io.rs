@@ -124,23 +124,15 @@ impl<N: Net> Io<'_, N> {
     /// Receives into two slices, the first one first.
     pub fn recv_vectored(&mut self, into: [&mut [u8]; 2]) -> Result<Received> {
         let [first, second] = into;
-        if first.is_empty() && second.is_empty() {
-            return self.live().map(|_| Received::Data(0));
+        if second.is_empty() {
+            return self.recv(first);
         }
-        let wanted = first.len().saturating_add(second.len());
         let left = self.left(|allowance| allowance.receive);
-        let share = self.share(wanted, left);
+        let share = self.share(first.len().saturating_add(second.len()), left);
         let first_share = share.min(first.len());
         let first = first.get_mut(..first_share).unwrap_or_default();
         let second = second.get_mut(..share - first_share).unwrap_or_default();
-        // One door for both, as what is done about the outcome is most of it.
-        let one = second.is_empty();
-        self.receive(
-            left,
-            |net, socket| {
-                if one { net.recv(socket, first) } else { net.recv_vectored(socket, [first, second]) }
-            },
-        )
+        self.receive(left, |net, socket| net.recv_vectored(socket, [first, second]))
     }
 
     /// Receives into a buffer's free part, in one call, without copying.
@@ -258,15 +250,15 @@ impl<N: Net> Io<'_, N> {
         if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
         }
-        let wanted = first.len().saturating_add(second.len());
+        if second.is_empty() {
+            return self.send(first);
+        }
         let left = self.left(|allowance| allowance.send);
-        let share = self.share(wanted, left);
+        let share = self.share(first.len().saturating_add(second.len()), left);
         let first_share = share.min(first.len());
         let first = first.get(..first_share).unwrap_or_default();
         let second = second.get(..share - first_share).unwrap_or_default();
-        self.transmit(left, |net, socket| {
-            if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
-        })
+        self.transmit(left, |net, socket| net.send_vectored(socket, [first, second]))
     }
 
     /// Sends one datagram; `false` where there is no room for now.
