@@ -80,7 +80,6 @@ no-std: ## check each package alone, without std and with each feature by itself
 	done
 
 unit: ## unit tests, documentation tests, and the examples with real clients
-	$(CARGO) build --workspace --examples
 	$(CARGO) test --workspace --all-features
 	$(CARGO) test --package stheno-epoll --features alloc # without linux_5_11, which is a wait of its own
 	$(CARGO) test --package stheno-core --no-default-features --lib # without words, which errors have else
