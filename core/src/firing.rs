@@ -212,11 +212,7 @@ pub(crate) fn latched<T, D: Dispatcher<N, T>, N: Net>(
 /// Draws the conclusion from what was found.
 #[cold]
 #[inline(never)]
-fn found<T, D: Dispatcher<N, T>, N: Net>(
-    dispatcher: &mut D,
-    channel: &mut Channel<'_, N, T>,
-    step: Step,
-) -> bool {
+fn found<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>, step: Step) -> bool {
     let flags = &mut channel.io.own.flags;
     let (ended, broken) = (flags.take(Flags::ENDED), flags.take(Flags::BROKEN));
     flags.remove(Flags::SEND_BROKEN);

@@ -91,10 +91,8 @@ impl Stage {
     }
 }
 
-const RECEIVES: u16 = 1 << Stage::Open as u8
-    | 1 << Stage::WriteShut as u8
-    | 1 << Stage::Draining as u8
-    | 1 << Stage::Datagram as u8;
+const RECEIVES: u16 =
+    1 << Stage::Open as u8 | 1 << Stage::WriteShut as u8 | 1 << Stage::Draining as u8 | 1 << Stage::Datagram as u8;
 
 #[cfg(test)]
 mod tests {
