@@ -67,8 +67,7 @@ impl Queue {
             place = self.len;
             put(slots, place, index);
         }
-        let place = rise(slots, place);
-        sink(slots, place, self.len);
+        sift(slots, place, self.len);
     }
 
     /// Takes the slot out of the heap, if it is there.
@@ -84,36 +83,30 @@ impl Queue {
             && let Some(moved) = occupant(slots, last)
         {
             put(slots, place, moved);
-            let place = rise(slots, place);
-            sink(slots, place, self.len);
+            sift(slots, place, self.len);
         }
     }
 }
 
-fn rise(slots: &mut [impl Filed], mut place: u32) -> u32 {
-    let mine = filed(slots, place);
-    while place > 1 && mine < filed(slots, place / 2) {
-        swap(slots, place, place / 2);
-        place /= 2;
-    }
-    place
-}
-
-fn sink(slots: &mut [impl Filed], mut place: u32, len: u32) {
+/// Moves what stands at this place up or down until those above come no later and those below no earlier.
+fn sift(slots: &mut [impl Filed], mut place: u32, len: u32) {
     let mine = filed(slots, place);
     loop {
-        let (mut least, mut when) = (place, mine);
+        let (mut next, mut when) = (place, mine);
         for child in [place * 2, place * 2 + 1] {
             let filed = if child <= len { filed(slots, child) } else { Instant::NEVER };
             if filed < when {
-                (least, when) = (child, filed);
+                (next, when) = (child, filed);
             }
         }
-        if least == place {
+        if place > 1 && mine < filed(slots, place / 2) {
+            next = place / 2;
+        }
+        if next == place {
             return;
         }
-        swap(slots, place, least);
-        place = least;
+        swap(slots, place, next);
+        place = next;
     }
 }
 

@@ -4,12 +4,12 @@
 //! that is settled at the end of the turn.
 
 use crate::channel::FULL;
-use crate::imply::{Outcome, Step, Verdict, steps};
+use crate::imply::{Outcome, Step, Verdict, steps_of};
 use crate::slot::{Allowance, Flags, Mark, NIL, Own};
 use crate::stage::Stage;
 use crate::trace::{Event, Told, watched};
 use crate::{
-    Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Io, Net, Readiness, Reason, Result, State,
+    Channel, Dispatcher, Eof, Error, ErrorKind, Half, Instant, Interest, Io, Net, Readiness, Reason, Result,
     diagnostics,
 };
 
@@ -100,7 +100,7 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
     readiness: Readiness,
 ) {
     let mut stage = channel.io.own.stage;
-    let mut left = steps(stage.state(), readiness);
+    let mut left = steps_of(stage, readiness);
     let mut taken = false;
     while let Some(step) = left.next() {
         if (step == Step::Otherwise && taken) || !wants(step.needs(), dispatcher, channel) {
@@ -145,7 +145,7 @@ fn take_steps<T, D: Dispatcher<N, T>, N: Net>(
         // A handler may have changed the state, and with it what is implied.
         if channel.io.own.stage != stage {
             stage = channel.io.own.stage;
-            left = steps(stage.state(), readiness).after(step);
+            left = steps_of(stage, readiness).after(step);
         }
     }
 }
@@ -428,11 +428,11 @@ pub(crate) fn serve_held<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, cha
 /// Ends a channel of a loop that drains, unless something waits to be sent, or it stays to the last.
 pub(crate) fn drained<T, D: Dispatcher<N, T>, N: Net>(dispatcher: &mut D, channel: &mut Channel<'_, N, T>) {
     let own = &channel.io.own;
-    let sends = match own.stage.state() {
-        State::Listening | State::Idle | State::Timer => false,
-        State::Draining => true,
-        State::Connecting => dispatcher.writable(),
-        state => state.can_write() && !own.muted().intersects(Interest::WRITE) && dispatcher.writable(),
+    let sends = match own.stage {
+        Stage::Listening | Stage::Idle | Stage::Timer => false,
+        Stage::Draining => true,
+        Stage::Connecting => dispatcher.writable(),
+        stage => stage.can_write() && !own.muted().intersects(Interest::WRITE) && dispatcher.writable(),
     };
     if !sends && !dispatcher.stays() {
         end(dispatcher, channel, Reason::Drained);

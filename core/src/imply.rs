@@ -13,7 +13,8 @@
 
 use core::fmt;
 
-use crate::{Interest, Readiness, Shut, State};
+use crate::stage::Stage;
+use crate::{Interest, Readiness, State};
 
 /// One thing to try on a channel whose readiness was reported.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -114,29 +115,41 @@ impl fmt::Debug for Steps {
 /// [needs](Step::needs). [`Step::Otherwise`] is for when none before it was taken.
 #[inline]
 pub const fn steps(state: State, readiness: Readiness) -> Steps {
+    steps_of(Stage::of(state), readiness)
+}
+
+pub(crate) const fn steps_of(stage: Stage, readiness: Readiness) -> Steps {
     let nothing = Steps::NONE;
     let bits = readiness.bits() as usize;
     // The bits of INVALID are the ones past the table.
     if bits >= IMPLIED.len() {
-        return nothing.and(Step::Invalid, state.is_watched());
+        return nothing.and(Step::Invalid, stage.is_watched());
     }
     let implied = IMPLIED[bits];
-    match state {
-        // An error that waits in a datagram socket is told by the operation that meets it: not every backend knows of it
-        // before (rule 10).
-        State::Open(Shut::Neither) | State::Datagram => implied,
-        State::Open(Shut::Read) => implied.without(Step::Read).without(Step::Expt),
-        State::Open(Shut::Write) => implied.without(Step::Write),
-        // Only the end is awaited. A backend that cannot tell a hang-up from data says READABLE of it (B6).
-        State::Open(Shut::Both) => nothing.and(Step::Otherwise, implied.has(Step::Read)),
-        State::Connecting => nothing.and(Step::Connect, bits != 0),
-        State::Listening => {
+    match stage {
+        Stage::Connecting => nothing.and(Step::Connect, bits != 0),
+        Stage::Listening => {
             nothing.and(Step::Accept, implied.has(Step::Read)).and(Step::Otherwise, implied.has(Step::Otherwise))
         }
-        State::Draining => nothing.and(Step::Read, implied.has(Step::Read)),
-        State::Idle | State::Timer | State::Closing | State::Closed => nothing,
+        // Only the end is awaited. A backend that cannot tell a hang-up from data says READABLE of it (B6).
+        Stage::BothShut => nothing.and(Step::Otherwise, implied.has(Step::Read)),
+        // An error that waits in a datagram socket is told by the operation that meets it: not every backend knows of it
+        // before (rule 10).
+        _ => Steps(implied.0 & POSSIBLE[stage as usize].0),
     }
 }
+
+/// The steps that a channel can take in each stage, as far as they are those of [`IMPLIED`].
+const POSSIBLE: [Steps; Stage::Closed as usize + 1] = {
+    let all = Steps(u8::MAX);
+    let mut possible = [Steps::NONE; Stage::Closed as usize + 1];
+    possible[Stage::Open as usize] = all;
+    possible[Stage::Datagram as usize] = all;
+    possible[Stage::ReadShut as usize] = all.without(Step::Read).without(Step::Expt);
+    possible[Stage::WriteShut as usize] = all.without(Step::Write);
+    possible[Stage::Draining as usize] = Steps(Step::Read as u8);
+    possible
+};
 
 /// What each readiness implies for a channel that can do everything. As a table, since this is asked for each event.
 const IMPLIED: [Steps; Readiness::INVALID.bits() as usize] = {
@@ -214,31 +227,49 @@ pub enum Verdict {
 ///
 /// A step on a channel that was closed in the meantime has no consequence: [`Verdict::Stop`].
 pub const fn conclude(state: State, step: Step, outcome: Outcome) -> Verdict {
-    match (state, step, outcome) {
-        (State::Idle | State::Timer, _, Outcome::Failed) => Verdict::Error,
-        (State::Idle | State::Timer | State::Closing | State::Closed, _, _) => Verdict::Stop,
-        (_, Step::Invalid, _) => Verdict::ErrorAndClose,
-        // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
-        (State::Connecting, Step::Connect, Outcome::Done) => Verdict::Connected,
-        (State::Connecting, Step::Connect, _) => Verdict::ErrorAndClose,
-        (State::Listening, _, Outcome::Exhausted) => Verdict::Rest,
-        (State::Open(Shut::Read | Shut::Both), Step::Otherwise, _) => Verdict::Close,
-        (_, Step::Otherwise, _) => Verdict::Park,
-        (_, _, Outcome::Done) => Verdict::GoOn,
-        // A datagram socket has no connection to lose: ICMP is an error and harms nothing (rule 7).
-        (State::Datagram | State::Listening, _, Outcome::End) => Verdict::GoOn,
-        (State::Datagram | State::Listening, _, _) => Verdict::Error,
-        // A handler that fails meanwhile (a timeout) says nothing of the attempt.
-        (State::Connecting, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
-        (State::Connecting, _, _) => Verdict::ErrorAndClose,
+    conclude_of(Stage::of(state), step, outcome)
+}
+
+/// In the order of their precedence; as a match over all three it would be a good deal more code.
+pub(crate) const fn conclude_of(stage: Stage, step: Step, outcome: Outcome) -> Verdict {
+    let failed = matches!(outcome, Outcome::Failed | Outcome::Exhausted);
+    match stage {
+        Stage::Idle | Stage::Timer if matches!(outcome, Outcome::Failed) => return Verdict::Error,
+        Stage::Idle | Stage::Timer | Stage::Closing | Stage::Closed => return Verdict::Stop,
+        _ => {}
+    }
+    if matches!(step, Step::Invalid) {
+        return Verdict::ErrorAndClose;
+    }
+    // Rule 5: completion is judged by SO_ERROR, a refusal is an error and then close.
+    if matches!((stage, step), (Stage::Connecting, Step::Connect)) {
+        return if matches!(outcome, Outcome::Done) { Verdict::Connected } else { Verdict::ErrorAndClose };
+    }
+    if matches!((stage, outcome), (Stage::Listening, Outcome::Exhausted)) {
+        return Verdict::Rest;
+    }
+    if matches!(step, Step::Otherwise) {
+        return if matches!(stage, Stage::ReadShut | Stage::BothShut) { Verdict::Close } else { Verdict::Park };
+    }
+    if matches!(outcome, Outcome::Done) {
+        return Verdict::GoOn;
+    }
+    // A datagram socket has no connection to lose: ICMP is an error and harms nothing (rule 7).
+    if matches!(stage, Stage::Datagram | Stage::Listening) {
+        return if matches!(outcome, Outcome::End) { Verdict::GoOn } else { Verdict::Error };
+    }
+    // A handler that fails meanwhile (a timeout) says nothing of the attempt.
+    if matches!(stage, Stage::Connecting) && !failed {
+        return Verdict::ErrorAndClose;
+    }
+    match outcome {
+        _ if failed => Verdict::Error,
         // The peer has finished sending, and may still be receiving: also where the reading half was shut once that was found.
-        (State::Open(_), _, Outcome::End) => Verdict::Eof,
-        (_, _, Outcome::End | Outcome::Disconnected | Outcome::Refused) => Verdict::Close,
+        Outcome::End if stage.is_open() => Verdict::Eof,
         // Rule 3: what came before is read first, if there is still a half to read from.
-        (State::Open(Shut::Neither | Shut::Write), _, Outcome::SendBroken) => Verdict::Drain,
-        (State::Draining, _, Outcome::SendBroken) => Verdict::GoOn,
-        (State::Open(Shut::Read | Shut::Both), _, Outcome::SendBroken) => Verdict::Close,
-        (State::Open(_) | State::Draining, _, Outcome::Failed | Outcome::Exhausted) => Verdict::Error,
+        Outcome::SendBroken if matches!(stage, Stage::Open | Stage::WriteShut) => Verdict::Drain,
+        Outcome::SendBroken if matches!(stage, Stage::Draining) => Verdict::GoOn,
+        _ => Verdict::Close,
     }
 }
 

@@ -6,9 +6,7 @@ use crate::buffer::Buffer;
 use crate::counters::add;
 use crate::slot::{Allowance, Flags, Ledger, Mark, NIL, Own};
 use crate::stage::Stage;
-use crate::{
-    Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, Shut, State, diagnostics,
-};
+use crate::{Datagram, Error, ErrorKind, Half, Instant, Interest, Key, Net, Received, Result, State, diagnostics};
 
 /// A channel's socket, as its handlers and its neighbours see it.
 ///
@@ -71,7 +69,7 @@ impl<N: Net> Io<'_, N> {
 
     /// The socket, for options that the net does not know of.
     pub fn socket(&self) -> Result<&N::Socket> {
-        self.own.socket.as_ref().ok_or(no_socket(self.own.stage.state()))
+        self.own.socket.as_ref().ok_or(no_socket(self.own.stage))
     }
 
     /// The net and the socket at once, for options that the net has of its own: the window of a simulated socket, say.
@@ -123,16 +121,23 @@ impl<N: Net> Io<'_, N> {
 
     /// Receives into two slices, the first one first.
     pub fn recv_vectored(&mut self, into: [&mut [u8]; 2]) -> Result<Received> {
-        let [first, second] = into;
-        if second.is_empty() {
-            return self.recv(first);
+        let [first, second] = if N::VECTORED { into } else { one_of(into, |slice| slice.is_empty()) };
+        if first.is_empty() && second.is_empty() {
+            return self.live().map(|_| Received::Data(0));
         }
         let left = self.left(|allowance| allowance.receive);
         let share = self.share(first.len().saturating_add(second.len()), left);
         let first_share = share.min(first.len());
         let first = first.get_mut(..first_share).unwrap_or_default();
         let second = second.get_mut(..share - first_share).unwrap_or_default();
-        self.receive(left, |net, socket| net.recv_vectored(socket, [first, second]))
+        // One door for both, as programs with an outbox have no other.
+        let one = second.is_empty();
+        self.receive(
+            left,
+            |net, socket| {
+                if one { net.recv(socket, first) } else { net.recv_vectored(socket, [first, second]) }
+            },
+        )
     }
 
     /// Receives into a buffer's free part, in one call, without copying.
@@ -202,14 +207,14 @@ impl<N: Net> Io<'_, N> {
     #[cold]
     #[inline(never)]
     fn receives_nothing(&mut self, left: usize) -> Result<Received> {
-        match self.own.stage.state() {
+        match self.own.stage {
             // More may be there, but not in this turn.
-            state if left == 0 && state.is_live() => Ok(Received::WouldBlock),
-            State::Connecting => Ok(Received::WouldBlock),
+            stage if left == 0 && stage.is_live() => Ok(Received::WouldBlock),
+            Stage::Connecting => Ok(Received::WouldBlock),
             // The program's own doing, which is not the end of the connection.
-            State::Open(Shut::Read | Shut::Both) => Ok(Received::End),
-            State::Idle | State::Listening => Err(NOT_CONNECTED.doing("recv")),
-            state => Err(no_socket(state)),
+            Stage::ReadShut | Stage::BothShut => Ok(Received::End),
+            Stage::Idle | Stage::Listening => Err(NOT_CONNECTED.doing("recv")),
+            stage => Err(no_socket(stage)),
         }
     }
 
@@ -246,19 +251,18 @@ impl<N: Net> Io<'_, N> {
 
     /// Sends from two slices, the first one first.
     pub fn send_vectored(&mut self, from: [&[u8]; 2]) -> Result<usize> {
-        let [first, second] = from;
+        let [first, second] = if N::VECTORED { from } else { one_of(from, |slice| slice.is_empty()) };
         if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
-        }
-        if second.is_empty() {
-            return self.send(first);
         }
         let left = self.left(|allowance| allowance.send);
         let share = self.share(first.len().saturating_add(second.len()), left);
         let first_share = share.min(first.len());
         let first = first.get(..first_share).unwrap_or_default();
         let second = second.get(..share - first_share).unwrap_or_default();
-        self.transmit(left, |net, socket| net.send_vectored(socket, [first, second]))
+        self.transmit(left, |net, socket| {
+            if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
+        })
     }
 
     /// Sends one datagram; `false` where there is no room for now.
@@ -302,15 +306,15 @@ impl<N: Net> Io<'_, N> {
     #[cold]
     #[inline(never)]
     fn sends_nothing(&mut self, left: usize) -> Result<usize> {
-        match self.own.stage.state() {
+        match self.own.stage {
             // There may be room, but not in this turn.
-            state if left == 0 && state.is_live() => Ok(0),
-            State::Connecting => Ok(0),
-            State::Idle | State::Listening => Err(NOT_CONNECTED.doing("send")),
-            State::Draining => Err(self.reason().doing("send")),
+            stage if left == 0 && stage.is_live() => Ok(0),
+            Stage::Connecting => Ok(0),
+            Stage::Idle | Stage::Listening => Err(NOT_CONNECTED.doing("send")),
+            Stage::Draining => Err(self.reason().doing("send")),
             // The program's own doing, which is not the end of the connection.
-            State::Open(Shut::Write | Shut::Both) => Err(HALF_SHUT.doing("send")),
-            state => Err(no_socket(state)),
+            Stage::WriteShut | Stage::BothShut => Err(HALF_SHUT.doing("send")),
+            stage => Err(no_socket(stage)),
         }
     }
 
@@ -348,7 +352,7 @@ impl<N: Net> Io<'_, N> {
 
     /// Remembers that the connection is over, for the loop to draw its conclusion.
     fn broke(&mut self, why: &Error, which: Flags) {
-        let connection = !matches!(self.own.stage.state(), State::Datagram | State::Listening);
+        let connection = !matches!(self.own.stage, Stage::Datagram | Stage::Listening);
         if why.kind() == ErrorKind::Disconnected && connection {
             self.own.aux = why.code().cast_unsigned();
             self.found(which);
@@ -385,12 +389,12 @@ impl<N: Net> Io<'_, N> {
     /// Lets callers wait in line, at most about `backlog` of them; `handle_accepted` is told of each.
     pub fn listen(&mut self, backlog: u32) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.stage.state(), State::Idle | State::Listening) {
+        if !matches!(self.own.stage, Stage::Idle | Stage::Listening) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected").doing("listen"));
         }
         let (net, socket) = self.live()?;
         net.listen(socket, backlog)?;
-        self.become_(State::Listening);
+        self.become_(Stage::Listening);
         Ok(())
     }
 
@@ -399,19 +403,19 @@ impl<N: Net> Io<'_, N> {
     /// On a datagram channel it names the peer, at once and without an event.
     pub fn connect(&mut self, to: &N::Address) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.stage.state(), State::Idle | State::Datagram) {
+        if !matches!(self.own.stage, Stage::Idle | Stage::Datagram) {
             return Err(Error::new(ErrorKind::Unsupported, "the channel is connected or listening").doing("connect"));
         }
         let (net, socket) = self.live()?;
         unless_interrupted(net.connect(socket, to), ())?;
         if self.own.stage == Stage::Idle {
-            self.become_(State::Connecting);
+            self.become_(Stage::Connecting);
         }
         Ok(())
     }
 
-    fn become_(&mut self, state: State) {
-        self.own.stage = Stage::of(state);
+    fn become_(&mut self, stage: Stage) {
+        self.own.stage = stage;
         self.ledger.touch(self.own, self.index);
     }
 
@@ -421,7 +425,7 @@ impl<N: Net> Io<'_, N> {
     /// awaited.
     pub fn shutdown(&mut self, half: Half) -> Result<()> {
         self.live()?;
-        if !matches!(self.own.stage.state(), State::Open(_) | State::Draining) {
+        if !self.connected() {
             return Err(NOT_CONNECTED.doing("shut down"));
         }
         let (net, socket) = self.live()?;
@@ -430,8 +434,7 @@ impl<N: Net> Io<'_, N> {
             self.broke(why, Flags::SEND_BROKEN);
         }
         done?;
-        let state = self.own.stage.state().shut(half);
-        self.become_(state);
+        self.become_(self.own.stage.shut(half));
         Ok(())
     }
 
@@ -566,7 +569,7 @@ impl<N: Net> Io<'_, N> {
     pub(crate) fn live(&mut self) -> Result<(&mut N, &mut N::Socket)> {
         match &mut self.own.socket {
             Some(socket) if self.own.stage.is_live() => Ok((self.net, socket)),
-            _ => Err(no_socket(self.own.stage.state())),
+            _ => Err(no_socket(self.own.stage)),
         }
     }
 
@@ -583,8 +586,14 @@ impl<N: Net> Io<'_, N> {
 /// Why there is no socket to do something with.
 #[cold]
 #[inline(never)]
-const fn no_socket(state: State) -> Error {
-    if matches!(state, State::Timer) { NO_SOCKET } else { CLOSED }
+const fn no_socket(stage: Stage) -> Error {
+    if matches!(stage, Stage::Timer) { NO_SOCKET } else { CLOSED }
+}
+
+/// For nets that take one slice at a time: the first that holds anything, and nothing else.
+fn one_of<S: Default>(slices: [S; 2], is_empty: impl FnOnce(&S) -> bool) -> [S; 2] {
+    let [first, second] = slices;
+    [if is_empty(&first) { second } else { first }, S::default()]
 }
 
 /// What an operation says that a net lets an interruption out of: that nothing came of it yet (N2).

@@ -136,6 +136,7 @@ impl<L: Layer> Net for L {
     type Socket = <L::Below as Net>::Socket;
     type Address = <L::Below as Net>::Address;
     const DEADLINES: bool = <L as Layer>::DEADLINES;
+    const VECTORED: bool = <L::Below as Net>::VECTORED;
 
     #[inline]
     fn describe(code: i32) -> &'static str {

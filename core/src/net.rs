@@ -110,6 +110,13 @@ pub trait Net {
     /// for a given time begin anew where a signal interrupts them. [`Untimed`](crate::Untimed) says so over any net.
     const DEADLINES: bool = true;
 
+    /// Whether the net has calls for two slices at once, [`recv_vectored`](Self::recv_vectored) and
+    /// [`send_vectored`](Self::send_vectored); true unless said otherwise.
+    ///
+    /// Of a net that says no they are not called: of two slices the first that holds anything is used. That saves the
+    /// program the code for the other one.
+    const VECTORED: bool = true;
+
     /// What the number in an error's [`code`](Error::code) means, in words.
     fn describe(code: i32) -> &'static str {
         if code == 0 { "no error" } else { "the system's error" }

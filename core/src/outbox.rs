@@ -294,11 +294,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
     pub fn fill_from<C: Reach>(&mut self, source: &mut C) -> Result<Received> {
         self.admit(0)?;
         let room = self.room();
-        let [first, second] = self.waiting.free();
-        let now = first.len().min(room);
-        let first = first.get_mut(..now).unwrap_or_default();
-        let later = second.len().min(room - now);
-        let second = second.get_mut(..later).unwrap_or_default();
+        let [mut first, mut second] = self.waiting.free();
+        if K > 0 {
+            let now = first.len().min(room);
+            first = first.get_mut(..now).unwrap_or_default();
+            let later = second.len().min(room - now);
+            second = second.get_mut(..later).unwrap_or_default();
+        }
         let received = source.io().recv_vectored([first, second])?;
         if let Received::Data(n) = received {
             self.waiting.commit(n);
@@ -350,10 +352,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
         if head == 0 {
             return Ok(());
         }
-        let [first, second] = self.waiting.filled();
-        let now = head.min(first.len());
-        let first = first.get(..now).unwrap_or_default();
-        let second = second.get(..head - now).unwrap_or_default();
+        let [mut first, mut second] = self.waiting.filled();
+        if K > 0 {
+            let now = head.min(first.len());
+            first = first.get(..now).unwrap_or_default();
+            second = second.get(..head - now).unwrap_or_default();
+        }
         let sent = channel.io().send_vectored([first, second])?;
         self.waiting.consume(sent);
         Ok(())

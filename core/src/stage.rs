@@ -66,6 +66,11 @@ impl Stage {
         (self as u8) < Self::Closing as u8
     }
 
+    /// Whether it has a descriptor of which something can be told.
+    pub(crate) const fn is_watched(self) -> bool {
+        !matches!(self, Self::Idle | Self::Timer | Self::Closing | Self::Closed)
+    }
+
     /// See [`State::can_read`].
     pub(crate) const fn can_read(self) -> bool {
         self.is_one_of(RECEIVES | 1 << Self::Listening as u8)

@@ -57,11 +57,6 @@ impl State {
         !matches!(self, Self::Closing | Self::Closed)
     }
 
-    /// Whether it has a descriptor of which something can be told.
-    pub(crate) const fn is_watched(self) -> bool {
-        !matches!(self, Self::Idle | Self::Timer | Self::Closing | Self::Closed)
-    }
-
     /// Whether something can be received or a caller accepted, once it is there.
     pub const fn can_read(self) -> bool {
         matches!(self, Self::Open(Shut::Neither | Shut::Write) | Self::Draining | Self::Datagram | Self::Listening)

@@ -9,7 +9,7 @@ use crate::imply::Step;
 use crate::slot::{Flags, Mark, NIL, Slot};
 use crate::stage::Stage;
 use crate::trace::{closed, settled};
-use crate::{Backend, Dispatcher, Instant, Interest, Net, Result, Shut, State, Storage};
+use crate::{Backend, Channel, Dispatcher, Instant, Interest, Io, Net, Result, State, Storage};
 
 /// How long a listener rests that lacks descriptors, unless one is freed here before.
 const REST: Duration = Duration::from_millis(100);
@@ -58,9 +58,8 @@ where
 
     fn settle_one(&mut self, index: u32, serves: bool, now: &mut Option<Instant>) {
         let draining = self.draining;
-        if let Some((dispatcher, mut channel)) =
-            split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
-        {
+        let Self { net, backend, slots, ledger, .. } = self;
+        if let Some((dispatcher, mut channel)) = split(slots.as_mut_slice(), net, ledger, index) {
             // Nothing is read behind an end that a neighbour or the program has found.
             if serves && channel.io.own.is(Mark::Held) && firing::latched(dispatcher, &mut channel, Step::Read) {
                 firing::serve_held(dispatcher, &mut channel);
@@ -75,12 +74,9 @@ where
             {
                 drained(dispatcher, &mut channel);
             }
-        }
-        if let Err(why) = self.settle_interest(index)
-            && let Some((dispatcher, mut channel)) =
-                split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)
-        {
-            firing::unwatched(dispatcher, &mut channel, why);
+            if let Err(why) = settle_interest(backend, dispatcher, &mut channel) {
+                firing::unwatched(dispatcher, &mut channel, why);
+            }
         }
         self.settle_deadline(index, now);
         let Self { net, slots, ledger, .. } = self;
@@ -89,16 +85,16 @@ where
         let own = &mut slot.own;
         // It was on the list until now, so that what its own handlers touched here was settled with it.
         own.flags.remove(Flags::DIRTY);
-        match own.stage.state() {
-            State::Closing => self.finish(index),
+        match own.stage {
+            Stage::Closing => self.finish(index),
             // Nothing will ever come of it.
-            State::Timer if own.filing.deadline == Instant::NEVER => {
+            Stage::Timer if own.filing.deadline == Instant::NEVER => {
                 ledger.live -= 1;
                 self.finish(index);
             }
             // What is left to read is for the next turn.
-            State::Draining if !own.is(Mark::Paused) => ledger.touch(own, index),
-            State::Open(Shut::Neither | Shut::Write) | State::Datagram
+            Stage::Draining if !own.is(Mark::Paused) => ledger.touch(own, index),
+            Stage::Open | Stage::WriteShut | Stage::Datagram
                 if own.asked().contains(Interest::READ)
                     && (own.is(Mark::Held) || own.socket.as_ref().is_some_and(|socket| net.holds(socket))) =>
             {
@@ -107,49 +103,6 @@ where
             }
             _ => {}
         }
-    }
-
-    /// Tells the backend what the channel wants, if that is not what it was told before.
-    pub(super) fn settle_interest(&mut self, index: u32) -> Result<()> {
-        let Self { net, backend, slots, .. } = self;
-        let Some(Slot { own, dispatcher: Some(dispatcher) }) = slots.as_mut_slice().get_mut(index as usize) else {
-            return Ok(());
-        };
-        let (true, Some(socket)) = (own.stage.is_live(), &own.socket) else { return Ok(()) };
-        let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
-        // Rule 6: what nobody handled is not wanted until the predicate has said no in between. With both halves shut there
-        // is nothing to handle, and the end is awaited all the same.
-        let muted = if own.stage == Stage::BothShut { Interest::NONE } else { own.muted() & asked };
-        let wanted = if own.flags.intersects(Flags::RESTING) || own.stage == Stage::Draining {
-            Interest::NONE
-        } else {
-            asked - muted
-        };
-        let key = own.key(index);
-        // Whatever the predicates said when it was parked: whoever wants to read now consumes what it was parked for, and
-        // who wants to write as well, if there was room.
-        let writes = wanted.contains(Interest::WRITE) && own.flags.intersects(Flags::ROOM);
-        let hears = writes || wanted.contains(Interest::READ);
-        let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked() && !hears;
-        let registered = own.flags.intersects(Flags::REGISTERED);
-        let done = match (registered, !parked && !wanted.is_empty()) {
-            (true, true) if wanted == own.asked() => Ok(()),
-            (true, true) => backend.reregister(net, socket, key, wanted),
-            (true, false) => backend.deregister(net, socket, key),
-            (false, true) => backend.register(net, socket, key, wanted),
-            (false, false) => Ok(()),
-        };
-        let registered = if done.is_ok() { !parked && !wanted.is_empty() } else { registered };
-        own.flags.remove(Flags::REGISTERED);
-        if registered {
-            own.flags |= Flags::REGISTERED;
-        }
-        if !parked {
-            own.flags.remove(Flags::PARKED | Flags::ROOM);
-        }
-        own.set_asked(wanted);
-        own.set_muted(muted);
-        done
     }
 
     /// Files a deadline that was set or has come nearer.
@@ -230,4 +183,51 @@ where
             ledger.touch(&mut slot.own, index);
         }
     }
+}
+
+/// Tells the backend what the channel wants, if that is not what it was told before.
+pub(super) fn settle_interest<T, N: Net, B: Backend<N>>(
+    backend: &mut B,
+    dispatcher: &T,
+    channel: &mut Channel<'_, N, T>,
+) -> Result<()>
+where
+    T: Dispatcher<N>,
+{
+    let Io { net, own, index, .. } = &mut channel.io;
+    let (true, Some(socket)) = (own.stage.is_live(), &own.socket) else { return Ok(()) };
+    let asked = firing::wanted::<_, T, _, N>(own, dispatcher);
+    // Rule 6: what nobody handled is not wanted until the predicate has said no in between. With both halves shut there
+    // is nothing to handle, and the end is awaited all the same.
+    let muted = if own.stage == Stage::BothShut { Interest::NONE } else { own.muted() & asked };
+    let wanted = if own.flags.intersects(Flags::RESTING) || own.stage == Stage::Draining {
+        Interest::NONE
+    } else {
+        asked - muted
+    };
+    let key = own.key(*index);
+    // Whatever the predicates said when it was parked: whoever wants to read now consumes what it was parked for, and
+    // who wants to write as well, if there was room.
+    let writes = wanted.contains(Interest::WRITE) && own.flags.intersects(Flags::ROOM);
+    let hears = writes || wanted.contains(Interest::READ);
+    let parked = own.flags.intersects(Flags::PARKED) && wanted == own.asked() && !hears;
+    let registered = own.flags.intersects(Flags::REGISTERED);
+    let done = match (registered, !parked && !wanted.is_empty()) {
+        (true, true) if wanted == own.asked() => Ok(()),
+        (true, true) => backend.reregister(net, socket, key, wanted),
+        (true, false) => backend.deregister(net, socket, key),
+        (false, true) => backend.register(net, socket, key, wanted),
+        (false, false) => Ok(()),
+    };
+    let registered = if done.is_ok() { !parked && !wanted.is_empty() } else { registered };
+    own.flags.remove(Flags::REGISTERED);
+    if registered {
+        own.flags |= Flags::REGISTERED;
+    }
+    if !parked {
+        own.flags.remove(Flags::PARKED | Flags::ROOM);
+    }
+    own.set_asked(wanted);
+    own.set_muted(muted);
+    done
 }

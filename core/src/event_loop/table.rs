@@ -1,6 +1,7 @@
 //! The table: who moves in, and room for those to come.
 
 use super::EventLoop;
+use super::settle::settle_interest;
 use crate::channel::{FULL, split};
 use crate::io::CLOSED;
 use crate::slot::{NIL, Slot};
@@ -14,7 +15,12 @@ where
     pub(super) fn insert(&mut self, socket: N::Socket, state: State, dispatcher: T) -> Result<Key> {
         let key = self.move_in(Some(socket), state, Some(dispatcher)).map_err(|why| why.doing("add a channel"))?;
         // The program hears at once of what the backend cannot take.
-        if let Err(why) = self.settle_interest(key.index() as u32) {
+        let Self { net, backend, slots, ledger, .. } = self;
+        let settled = match split(slots.as_mut_slice(), net, ledger, key.index() as u32) {
+            Some((dispatcher, mut channel)) => settle_interest(backend, dispatcher, &mut channel),
+            None => Ok(()),
+        };
+        if let Err(why) = settled {
             self.close(key)?;
             return Err(why);
         }

@@ -4,6 +4,7 @@
 extern crate std;
 
 use super::*;
+use crate::Shut;
 use std::string::String;
 use std::vec::Vec;
 use std::{assert_eq, format, println};

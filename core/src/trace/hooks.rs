@@ -4,7 +4,7 @@
 //! what remains.
 
 use crate::counters::add;
-use crate::imply::{Outcome, Step, Verdict, conclude};
+use crate::imply::{Outcome, Step, Verdict, conclude_of};
 use crate::slot::{Flags, Ledger, Own, Slot};
 use crate::trace::{Event, Seen};
 use crate::{Datagram, Io, Key, Net, Readiness, Received, Result, State};
@@ -58,7 +58,7 @@ impl<N: Net> Io<'_, N> {
     /// What follows from an outcome, in the channel's state.
     #[inline]
     pub(crate) fn concludes(&mut self, step: Step, outcome: Outcome) -> Verdict {
-        let verdict = conclude(self.own.stage.state(), step, outcome);
+        let verdict = conclude_of(self.own.stage, step, outcome);
         self.observe(|key| Seen::Concluded(key, step, outcome, verdict));
         verdict
     }

@@ -62,6 +62,7 @@ fn amount(number: i32) -> Result<usize> {
 impl Net for Stack {
     type Socket = i32;
     type Address = Port;
+    const VECTORED: bool = false;
 
     fn socket(&mut self, _: Kind, _: &Port) -> Result<i32> {
         match board_socket() {
