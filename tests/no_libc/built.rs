@@ -13,6 +13,14 @@ pub struct Package {
     pub features: &'static str,
 }
 
+impl Package {
+    /// A package without features.
+    #[must_use]
+    pub const fn plain(name: &'static str, target: &'static str) -> Self {
+        Self { name, target, features: "" }
+    }
+}
+
 pub const X86_64: &str = "x86_64-unknown-linux-gnu";
 pub const AARCH64: &str = "aarch64-unknown-linux-gnu";
 pub const CORTEX_M3: &str = "thumbv7m-none-eabi";
@@ -31,6 +39,8 @@ impl Package {
             .args(["build", "--quiet", "--release", "--target", self.target, "--features", self.features])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(self.name))
             .env("CARGO_TARGET_DIR", &folder)
+            // Beside the code, and nothing of it changes.
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
             // The package's own configuration says how to link, which these would take the place of.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")

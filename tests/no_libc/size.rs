@@ -8,6 +8,7 @@ mod built;
 mod clients;
 #[path = "../common/mod.rs"]
 mod common;
+mod lines;
 mod server;
 
 use std::path::Path;
@@ -22,18 +23,26 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/footprint/siz
 
 /// The rows by package: programs that are linked alike.
 const ROWS: [(Package, &[&str]); 5] = [
-    (Package { name: "no_libc", target: X86_64, features: "" }, &["echo_poll", "echo_select", "echo_epoll", "echo_os"]),
+    (Package::plain("no_libc", X86_64), &["echo_poll", "echo_select", "echo_epoll", "echo_os"]),
     (Package { name: "no_libc", target: X86_64, features: "deadlines" }, &["echo_poll", "echo_select", "echo_epoll"]),
-    (Package { name: "no_libc", target: AARCH64, features: "" }, &["echo_poll", "echo_select", "echo_epoll"]),
-    (
-        Package { name: "footprint", target: CORTEX_M3, features: "" },
-        &["rules", "one", "echo_untimed", "echo", "echo_observed", "echo_lines"],
-    ),
-    (Package { name: "footprint", target: CORTEX_M3, features: "" }, &["channel"]),
+    (Package::plain("no_libc", AARCH64), &["echo_poll", "echo_select", "echo_epoll"]),
+    (Package::plain("footprint", CORTEX_M3), &["rules", "one", "echo_untimed", "echo", "echo_observed", "echo_lines"]),
+    (Package::plain("footprint", CORTEX_M3), &["channel"]),
 ];
 
 /// The columns: code, constants, variables with and without a value to begin with, and how deep the stack was.
 const COLUMNS: [&str; 5] = [".text", ".rodata", ".data", ".bss", "stack"];
+
+/// What a server on a Cortex-M3 has to do with, of which it takes what it uses: symbols that tell of it, who has them, and who
+/// does not.
+const DROPPED: [(&str, &str, &str); 3] = [
+    ("stheno_core8deadline", "echo", "echo_untimed"),
+    ("stheno_core5trace", "echo_observed", "echo"),
+    ("stheno_core4chat", "echo_lines", "echo"),
+];
+
+/// The loop, the rules, deadlines and an outbox take no more of a Cortex-M3's flash.
+const CORE_MOST: u64 = 8 * 1024;
 
 struct Row {
     name: String,
@@ -51,6 +60,7 @@ fn nothing_has_grown() {
         std::fs::write(TABLE, format!("{above}{table}")).expect("the table can be written");
         return;
     }
+    core_stays_small(&rows);
     let known = read(&std::fs::read_to_string(TABLE).expect("the table is there"));
     let grown: Vec<String> = rows.iter().flat_map(|row| compare(row, &known)).collect();
     assert!(
@@ -59,6 +69,29 @@ fn nothing_has_grown() {
         grown.join("\n")
     );
 }
+
+/// The table's programs are linked with names and lines, which take no memory there.
+#[test]
+fn what_a_program_does_not_use_is_not_in_it() {
+    let package = Package::plain("footprint", CORTEX_M3);
+    let Some(folder) = package.build() else {
+        return skipped(package.name, format!("the toolchain has nothing for {}", package.target));
+    };
+    for (symbol, user, other) in DROPPED {
+        let has = |program| Parts::of(&folder.join(program)).symbols.iter().any(|(name, _)| name.contains(symbol));
+        assert!(has(user), "{user} has no {symbol}, by which it could be told");
+        assert!(!has(other), "{other} does not use {symbol}, and has it");
+    }
+}
+
+fn core_stays_small(rows: &[Row]) {
+    for row in rows.iter().filter(|row| row.name.starts_with(CORES_PART)) {
+        let flash: u64 = row.numbers.iter().take(2).flatten().sum();
+        assert!(flash <= CORE_MOST, "{}: {flash} bytes of flash, of which {CORE_MOST} are the most", row.name);
+    }
+}
+
+const CORES_PART: &str = "core's part of echo";
 
 fn measure(package: &Package, programs: &[&str]) -> Vec<Row> {
     let features = if package.features.is_empty() { String::new() } else { format!(" with {}", package.features) };
@@ -79,7 +112,16 @@ fn measure(package: &Package, programs: &[&str]) -> Vec<Row> {
         let runs_here = package.target == X86_64;
         let stack = if runs_here { stack(&folder.join(program)) } else { None };
         let numbers = [Some(parts.text), Some(parts.rodata), Some(parts.data), Some(parts.bss), stack];
-        vec![Row { name: format!("{program}{features}, {on}"), numbers }]
+        let mut rows = vec![Row { name: format!("{program}{features}, {on}"), numbers }];
+        if *program == "echo" {
+            let core = lines::bytes_of(&folder.join(program), &Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src"));
+            // Who put the constants there is not told: all of them are counted.
+            rows.push(Row {
+                name: format!("{CORES_PART}, {on}"),
+                numbers: [Some(core), Some(parts.rodata), None, None, None],
+            });
+        }
+        rows
     };
     programs.iter().flat_map(row).collect()
 }
