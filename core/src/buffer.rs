@@ -37,6 +37,25 @@ impl<S> Buffer<S> {
         Self { memory, start: 0, len: 0 }
     }
 
+    /// A buffer in which so many bytes wait from there on: what [`position`](Self::position) said of one over this memory.
+    pub(crate) fn at(memory: S, (start, len): (usize, usize)) -> Self
+    where
+        S: AsRef<[u8]>,
+    {
+        let capacity = memory.as_ref().len();
+        Self { memory, start: start.min(capacity), len: len.min(capacity) }
+    }
+
+    /// Where what waits begins, and how many bytes it is.
+    pub(crate) const fn position(&self) -> (usize, usize) {
+        (self.start, self.len)
+    }
+
+    /// The memory, and what waits in it.
+    pub(crate) fn into_memory(self) -> S {
+        self.memory
+    }
+
     /// How many bytes wait.
     pub const fn len(&self) -> usize {
         self.len

@@ -183,7 +183,7 @@ impl<N: Net> Io<'_, N> {
     /// One receive of the net's, and what the loop is to know of it. What does not bring data stands apart, as this is made
     /// anew for each way to receive, and data is what most of them bring.
     #[inline]
-    fn receive(
+    pub(crate) fn receive(
         &mut self,
         left: usize,
         receive: impl FnOnce(&mut N, &mut N::Socket) -> Result<Received>,
@@ -286,7 +286,7 @@ impl<N: Net> Io<'_, N> {
 
     /// One send of the net's, and what the loop is to know of it.
     #[inline]
-    fn transmit(
+    pub(crate) fn transmit(
         &mut self,
         left: usize,
         send: impl FnOnce(&mut N, &mut N::Socket) -> Result<Option<usize>>,
@@ -332,13 +332,13 @@ impl<N: Net> Io<'_, N> {
     /// How much the channel may still move in its turn (rule 8): a neighbour, and what the program does between turns, as much
     /// as it likes.
     #[inline]
-    fn left(&self, left: impl FnOnce(&Allowance) -> usize) -> usize {
+    pub(crate) fn left(&self, left: impl FnOnce(&Allowance) -> usize) -> usize {
         if self.ledger.allowance.channel == self.index { left(&self.ledger.allowance) } else { usize::MAX }
     }
 
     /// How much of `wanted` that covers. Datagrams are not cut: the last one may be longer than what was left.
     #[inline]
-    fn share(&self, wanted: usize, left: usize) -> usize {
+    pub(crate) fn share(&self, wanted: usize, left: usize) -> usize {
         if wanted <= left || self.own.stage == Stage::Datagram { wanted } else { left }
     }
 
@@ -469,14 +469,41 @@ impl<N: Net> Io<'_, N> {
     /// A pause outlasts what the peer does: also where a send finds it gone, what it sent is read first (rule 3), once the
     /// channel is resumed.
     pub fn pause(&mut self) {
+        self.forget_lack();
         self.own.set(Mark::Paused, true);
         self.ledger.touch(self.own, self.index);
     }
 
     /// Wants to read again, if `readable` says so.
     pub fn resume(&mut self) {
+        self.forget_lack();
         self.own.set(Mark::Paused, false);
         self.ledger.touch(self.own, self.index);
+    }
+
+    /// Pauses the channel until the layer that it lacks something of says that it [can go on](Self::go_on).
+    pub(crate) fn lack(&mut self) {
+        // Whether there is more is not known: whoever reads what a peer left has not come to its end.
+        self.own.flags |= Flags::RECEIVED;
+        if !self.is_paused() {
+            self.pause();
+            self.own.flags |= Flags::LACKING;
+        }
+    }
+
+    /// Reads again what it did not read for want of something, unless the program has paused it meanwhile.
+    pub(crate) fn go_on(&mut self) {
+        if self.own.stage != Stage::Listening && self.own.flags.intersects(Flags::LACKING) {
+            self.resume();
+            self.read_again();
+        }
+    }
+
+    /// A pause is the program's own from here on, or over.
+    fn forget_lack(&mut self) {
+        if self.own.stage != Stage::Listening {
+            self.own.flags.remove(Flags::LACKING);
+        }
     }
 
     /// Whether the channel is paused.

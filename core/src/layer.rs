@@ -130,6 +130,10 @@ pub trait Layer {
     fn observe(&mut self, seen: Seen) {
         self.below_mut().observe(seen);
     }
+    #[inline]
+    fn lends_to(&mut self, served: bool) -> Option<usize> {
+        self.below_mut().lends_to(served)
+    }
 }
 
 impl<L: Layer> Net for L {
@@ -229,6 +233,10 @@ impl<L: Layer> Net for L {
     #[inline]
     fn observe(&mut self, seen: Seen) {
         Layer::observe(self, seen);
+    }
+    #[inline]
+    fn lends_to(&mut self, served: bool) -> Option<usize> {
+        Layer::lends_to(self, served)
     }
 }
 

@@ -241,6 +241,17 @@ pub trait Net {
     fn observe(&mut self, seen: Seen) {
         let _ = seen;
     }
+
+    /// The next channel that need not wait any longer for what a layer lends, by its key's index; `None` where there is
+    /// no other. See [`pool`](crate::pool). A net that lends nothing has no use for it, and by default it costs nothing.
+    ///
+    /// The loop asks at the end of each settling, until there is no other, and has the channel read again in the next one.
+    /// With `served` it says that who was named before has had its chance meanwhile.
+    #[inline]
+    fn lends_to(&mut self, served: bool) -> Option<usize> {
+        let _ = served;
+        None
+    }
 }
 
 const UNSUPPORTED: Error = Error::new(ErrorKind::Unsupported, "not on this network");

@@ -166,6 +166,9 @@ impl Flags {
     pub(crate) const RECEIVED: Self = Self(1 << 6);
     /// An accept brought a caller.
     pub(crate) const ACCEPTED: Self = Self(1 << 7);
+    /// The channel is paused for want of something that a layer lends, and by nobody else. A listener never is: it has the
+    /// bit for what it accepted.
+    pub(crate) const LACKING: Self = Self::ACCEPTED;
     /// An accept lacked resources.
     pub(crate) const EXHAUSTED: Self = Self(1 << 8);
     /// A listener that waits for resources.

@@ -35,6 +35,21 @@ where
             self.settle_touched(false);
         }
         self.grow();
+        self.let_go_on(serves);
+    }
+
+    /// Lets those read again who waited for what the net lends, in the next pass: each once, at the most.
+    #[inline]
+    fn let_go_on(&mut self, served: bool) {
+        let mut served = served;
+        for _ in 0..self.slots.as_slice().len() {
+            let Some(index) = self.net.lends_to(core::mem::take(&mut served)) else { return };
+            let Self { net, slots, ledger, .. } = self;
+            let Some((_, mut channel)) = split(slots.as_mut_slice(), net, ledger, index as u32) else { continue };
+            if channel.state().is_live() {
+                channel.io.go_on();
+            }
+        }
     }
 
     /// One pass over those that were touched before it.
