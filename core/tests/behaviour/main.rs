@@ -20,6 +20,7 @@ mod interests;
 mod interrupted;
 mod keys;
 mod layers;
+mod lending;
 mod listening;
 mod loops;
 mod order;

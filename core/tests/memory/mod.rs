@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use stheno_core::pool::Place;
 use stheno_core::trace::{Observer, Traced};
 use stheno_core::{
-    Backend, Datagram, Error, ErrorKind, Fired, Half, Instant, Interest, Key, Kind, Net, Readiness, Received, Result,
-    State, Untimed, With,
+    Backend, Datagram, Error, ErrorKind, Fired, Half, Instant, Interest, Key, Kind, Lending, Net, Readiness, Received,
+    Result, State, Storage, Untimed, With,
 };
 
 /// A table with room for everybody: on the heap where the crate may use it.
@@ -843,6 +844,15 @@ impl<N: Inside> Inside for Untimed<N> {
     }
     fn memory_mut(&mut self) -> &mut Memory {
         self.0.memory_mut()
+    }
+}
+
+impl<N: Inside, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Inside for Lending<N, S, W> {
+    fn memory(&self) -> &Memory {
+        self.below.memory()
+    }
+    fn memory_mut(&mut self) -> &mut Memory {
+        self.below.memory_mut()
     }
 }
 
