@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use stheno::{Backend, Fired, Half, Interest, Key, Net, Open, Readiness, Received};
+use stheno::{Backend, Fired, Half, Interest, Key, Layer, Net, Open, Readiness, Received};
 
 pub(super) use super::stage::{Actor, Defaults, Log, Stage, Ways, fresh_loop, last_word, word};
 use super::{Failure, Verdict};
@@ -144,6 +144,35 @@ impl<N: Net, B: Backend<N>> Backend<N> for Counted<B> {
 impl<B: Open> Open for Counted<B> {
     fn open() -> stheno::Result<Self> {
         Ok(Self { below: B::open()?, waits: 0, changes: 0 })
+    }
+}
+
+/// A backend of a layer that knows only the net below.
+pub(super) struct Below<B>(pub(super) Counted<B>);
+
+type Of<L> = <<L as Layer>::Below as Net>::Socket;
+
+impl<L: Layer, B: Backend<L::Below>> Backend<L> for Below<B> {
+    fn register(&mut self, net: &mut L, socket: &Of<L>, key: Key, interest: Interest) -> stheno::Result<()> {
+        self.0.register(net.below_mut(), socket, key, interest)
+    }
+    fn reregister(&mut self, net: &mut L, socket: &Of<L>, key: Key, interest: Interest) -> stheno::Result<()> {
+        self.0.reregister(net.below_mut(), socket, key, interest)
+    }
+    fn deregister(&mut self, net: &mut L, socket: &Of<L>, key: Key) -> stheno::Result<()> {
+        self.0.deregister(net.below_mut(), socket, key)
+    }
+    fn wait(&mut self, net: &mut L, timeout: Option<Duration>) -> stheno::Result<usize> {
+        self.0.wait(net.below_mut(), timeout)
+    }
+    fn next(&mut self) -> Option<Fired> {
+        Backend::<L::Below>::next(&mut self.0)
+    }
+    fn now(&mut self, net: &L) -> stheno::Instant {
+        self.0.now(net.below())
+    }
+    fn name(&self) -> &'static str {
+        Backend::<L::Below>::name(&self.0)
     }
 }
 

@@ -8,6 +8,7 @@ mod memory;
 
 mod bytes;
 mod frames;
+mod loans;
 mod rules;
 mod sets;
 mod storage;

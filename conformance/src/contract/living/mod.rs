@@ -7,6 +7,7 @@ use crate::ground::Ground;
 
 mod draining;
 mod half_close;
+mod lending;
 mod pressure;
 mod seen;
 mod timers;
@@ -16,6 +17,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
         half_close::cases::<G, B>(),
         timers::cases::<G, B>(),
         pressure::cases::<G, B>(),
+        lending::cases::<G, B>(),
         draining::cases::<G, B>(),
         seen::cases::<G, B>(),
     ]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use stheno::trace::{Observer, Seen, Trace, Traced};
 use stheno::waker::{BellHandle, Waker};
-use stheno::{Backend, Channel, Counters, Dispatcher, EventLoop, Fired, Guest, Instant, Interest, Key, Open, Received};
+use stheno::{Backend, Channel, Counters, Dispatcher, EventLoop, Guest, Key, Open, Received};
 
-use super::super::support::{Counted, HINTS, PATIENCE, Stage, hold, same};
+use super::super::support::{Below, Counted, HINTS, PATIENCE, Stage, hold, same};
 use super::super::{Case, Failure, Verdict};
 use crate::ground::{Family, Ground, Need, Sign};
 
@@ -35,33 +35,6 @@ impl Observer for Trail {
 }
 
 type Net<G> = Traced<G, Trail>;
-
-/// A backend that knows the net below.
-struct Below<B>(Counted<B>);
-
-impl<G: Ground, B: Backend<G>> Backend<Net<G>> for Below<B> {
-    fn register(&mut self, net: &mut Net<G>, socket: &G::Socket, key: Key, interest: Interest) -> stheno::Result<()> {
-        self.0.register(&mut net.below, socket, key, interest)
-    }
-    fn reregister(&mut self, net: &mut Net<G>, socket: &G::Socket, key: Key, interest: Interest) -> stheno::Result<()> {
-        self.0.reregister(&mut net.below, socket, key, interest)
-    }
-    fn deregister(&mut self, net: &mut Net<G>, socket: &G::Socket, key: Key) -> stheno::Result<()> {
-        self.0.deregister(&mut net.below, socket, key)
-    }
-    fn wait(&mut self, net: &mut Net<G>, timeout: Option<Duration>) -> stheno::Result<usize> {
-        self.0.wait(&mut net.below, timeout)
-    }
-    fn next(&mut self) -> Option<Fired> {
-        Backend::<G>::next(&mut self.0)
-    }
-    fn now(&mut self, net: &Net<G>) -> Instant {
-        self.0.now(&net.below)
-    }
-    fn name(&self) -> &'static str {
-        Backend::<G>::name(&self.0)
-    }
-}
 
 enum Player {
     /// Takes so many callers in, and hangs up on the others.
