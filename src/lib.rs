@@ -97,6 +97,26 @@ pub type DefaultBackend = Poll;
 ))]
 pub type DefaultBackend = Select;
 
+/// The operating system's sockets with a pool of buffers on the heap; see [`pool`].
+///
+/// [`stheno_core::Lending`] with its parameters filled in; each can be given, as for
+/// [`Lending<With<Os, Shared>>`](With), and in memory of fixed size.
+///
+/// ```
+/// use stheno::{Channel, Dispatcher, Lending, Loan, Os, Result};
+/// struct Client(Loan);
+/// impl Dispatcher<Lending> for Client {
+///     fn handle_read(&mut self, channel: &mut Channel<'_, Lending, Self>) -> Result<()> {
+///         self.0.fill_from(channel)?;
+///         self.0.flush(channel)
+///     }
+/// }
+/// let net: Lending = Lending::on_heap(Os, 64, 4096)?;
+/// # Ok::<(), stheno::Error>(())
+/// ```
+#[cfg(feature = "alloc")]
+pub type Lending<N = Os, S = alloc::boxed::Box<[u8]>, W = alloc::vec::Vec<pool::Place>> = stheno_core::Lending<N, S, W>;
+
 /// The loop over the operating system's sockets, on the best backend, with its table on the heap.
 ///
 /// [`stheno_core::EventLoop`] with three of its parameters filled in; each can be given: another net

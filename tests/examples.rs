@@ -37,6 +37,50 @@ fn echo_gives_back_a_mebibyte_to_each_of_eight_clients_on_every_backend() {
     }
 }
 
+/// More clients than buffers, who listen only when they have said everything: each hears all of it, and the end.
+#[test]
+fn echo_serves_more_clients_than_it_has_buffers() {
+    for backend in BACKENDS {
+        let server = Program::start("echo", &["--port", "0", "--buffers", "2", "--backend", backend]);
+        let before = server.descriptors();
+        let clients: Vec<_> = (0..8).map(|_| dial(server.address)).collect();
+        let threads: Vec<_> = clients
+            .into_iter()
+            .map(|mut stream| {
+                thread::spawn(move || {
+                    let (sent, mut back) = (pattern(1 << 20), Vec::new());
+                    let mut writer = stream.try_clone().unwrap();
+                    let writing = sent.clone();
+                    let writing = thread::spawn(move || {
+                        writer.write_all(&writing).unwrap();
+                        writer.shutdown(Shutdown::Write).unwrap();
+                    });
+                    stream.read_to_end(&mut back).unwrap();
+                    writing.join().unwrap();
+                    assert!(back == sent, "a byte is wrong, or missing");
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        until("everyone being gone", || server.descriptors() == before);
+    }
+}
+
+#[test]
+fn echo_hangs_up_on_who_takes_nothing_while_others_wait() {
+    let server = Program::start("echo", &["--port", "0", "--buffers", "1", "--patience", "1"]);
+    let mut deaf = dial(server.address);
+    deaf.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let piece = pattern(1 << 16);
+    while deaf.write_all(&piece).is_ok() {}
+    // It waits for the one buffer there is.
+    let mut other = dial(server.address);
+    other.write_all(b"and I?").unwrap();
+    let mut back = [0; 6];
+    other.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"and I?");
+}
+
 #[test]
 fn echo_holds_no_more_for_a_client_that_never_reads() {
     let server = Program::start("echo", &["--port", "0"]);
@@ -112,6 +156,8 @@ fn what_is_asked_wrongly_is_answered_clearly() {
         ("echo", &["--port", "x"], "cannot parse argument \"x\""),
         ("echo", &["--backend", "nope"], "choose backend nope: no such backend here"),
         ("echo", &["--loud"], "invalid option '--loud'"),
+        ("echo", &["--buffers", "0"], "make a pool: the memory has not room for a chunk"),
+        ("echo", &["--buffers", "99999999999999"], "make a pool: there is not so much memory"),
         ("threads", &["--port", &port], &in_use),
         ("threads", &["--threads", "0"], "cannot parse argument \"0\""),
         ("threads", &["--threads"], "missing argument for option '--threads'"),

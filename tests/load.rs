@@ -1,10 +1,12 @@
-//! Ten thousand clients at once, each echoing 100 KiB in random pieces, every byte checked.
+//! Ten thousand clients at once, each echoing 100 KiB in random pieces, every byte checked; and what they cost when they say
+//! nothing.
 //!
 //! The server is another process, since a process has descriptors for only one side of that. Not part of `cargo test`:
 //! `make load` runs it, optimised.
 
 mod programs;
 
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use programs::{Program, until};
@@ -143,5 +145,40 @@ fn turn_until(events: &mut EventLoop<Client, World>, done: impl Fn(&Tally) -> bo
 fn ten_thousand_clients_echo_on_every_backend() {
     for backend in ["epoll", "poll", "select"] {
         ten_thousand_on(backend);
+    }
+}
+
+/// What a connection costs the server that has nothing waiting for it, before it ever said something and after: its place in
+/// the table, and its place in the pool.
+#[test]
+fn an_idle_connection_costs_at_most_80_bytes() {
+    raise_descriptor_limit().unwrap();
+    let server = Program::start("echo", &["--port", "0", "--backend", "epoll"]);
+    let mut clients = Vec::new();
+    let mut sizes = Vec::new();
+    // The first few touch what has nothing to do with their number.
+    for count in [200, 1_000, CLIENTS] {
+        let before = server.descriptors();
+        let more = count - clients.len();
+        while clients.len() < count {
+            clients.push(programs::dial(server.address));
+        }
+        until("everyone being inside", || server.descriptors() >= before + more);
+        let idle = server.resident();
+        for client in &mut clients {
+            let mut back = [0; 5];
+            client.write_all(b"hello").unwrap();
+            client.read_exact(&mut back).unwrap();
+            assert_eq!(&back, b"hello");
+        }
+        sizes.push((count, idle, server.resident()));
+    }
+    let (few, _, least) = sizes[0];
+    for (count, idle, echoed) in sizes.into_iter().skip(1) {
+        let each = |now: usize| (now - least) as f64 / (count - few) as f64;
+        println!("{count} connections: {:.1} bytes each, {:.1} once each has echoed", each(idle), each(echoed));
+        // Memory comes in pages, and a few more or less are nobody's.
+        let most = 80.0 + 64.0 * 1024.0 / count as f64;
+        assert!(each(echoed) <= most, "{} bytes each", each(echoed));
     }
 }
