@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use stheno::pool::{Heap, bytes};
 use stheno::{
     Address, AnyBackend, Backend, Channel, Dispatcher, Eof, Error, EventLoop, Guest, Key, Lending, Loan, Open, Os,
     Reason, Received, Result, Shut, State, With, raise_descriptor_limit, waker,
@@ -30,6 +31,9 @@ Usage: echo [--backend NAME] [--port N] [--max N] [--buffers N] [--patience N]
 
 /// What a client may be behind with, in bytes.
 const BUFFER: usize = 4096;
+
+/// So many channels at the most have memory set aside for them; there may be more.
+const SET_ASIDE: u64 = 100_000;
 
 /// What the channels share.
 struct House {
@@ -153,11 +157,15 @@ fn serve() -> std::result::Result<(), Box<dyn StdError>> {
             arg => return Err(arg.unexpected().into()),
         }
     }
-    raise_descriptor_limit()?;
+    let descriptors = raise_descriptor_limit()?;
     let backend = backend.map_or_else(AnyBackend::open, Ok)?;
     let closed = house.max == 0;
-    let net = Lending::on_heap(With { below: Os, shared: house }, buffers, BUFFER)?;
-    let mut events: EventLoop<Echo, World, AnyBackend> = EventLoop::with_parts(net, backend, Vec::new());
+    // Set aside in one piece, so that growing leaves no gaps; what is not used is not there for the system.
+    let most = descriptors.min(SET_ASIDE) as usize;
+    let memory = Heap::new(bytes(buffers, BUFFER))?;
+    let net = Lending::new(With { below: Os, shared: house }, memory, BUFFER, Vec::with_capacity(most))?;
+    let table = Vec::with_capacity(most);
+    let mut events: EventLoop<Echo, World, AnyBackend> = EventLoop::with_parts(net, backend, table);
     let at = Address::from((Ipv4Addr::LOCALHOST, port));
     let key = events.listen(at, Echo::Door)?;
     events.net_mut().below.shared.door = Some(key);

@@ -115,7 +115,7 @@ pub type DefaultBackend = Select;
 /// # Ok::<(), stheno::Error>(())
 /// ```
 #[cfg(feature = "alloc")]
-pub type Lending<N = Os, S = alloc::boxed::Box<[u8]>, W = alloc::vec::Vec<pool::Place>> = stheno_core::Lending<N, S, W>;
+pub type Lending<N = Os, S = pool::Heap, W = alloc::vec::Vec<pool::Place>> = stheno_core::Lending<N, S, W>;
 
 /// The loop over the operating system's sockets, on the best backend, with its table on the heap.
 ///

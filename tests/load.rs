@@ -7,6 +7,7 @@
 mod programs;
 
 use std::io::{Read, Write};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use programs::{Program, until};
@@ -17,6 +18,13 @@ const BYTES: u64 = 100 * 1024;
 /// How far a client is ahead of its echo, at the most.
 const AHEAD: u64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// One test at a time: each takes most of the descriptors that a process can have.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 #[derive(Default)]
 struct Tally {
@@ -143,6 +151,7 @@ fn turn_until(events: &mut EventLoop<Client, World>, done: impl Fn(&Tally) -> bo
 
 #[test]
 fn ten_thousand_clients_echo_on_every_backend() {
+    let _alone = alone();
     for backend in ["epoll", "poll", "select"] {
         ten_thousand_on(backend);
     }
@@ -152,6 +161,7 @@ fn ten_thousand_clients_echo_on_every_backend() {
 /// the table, and its place in the pool.
 #[test]
 fn an_idle_connection_costs_at_most_80_bytes() {
+    let _alone = alone();
     raise_descriptor_limit().unwrap();
     let server = Program::start("echo", &["--port", "0", "--backend", "epoll"]);
     let mut clients = Vec::new();

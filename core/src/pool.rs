@@ -29,11 +29,11 @@
 //!
 //! # Memory
 //!
-//! The chunks lie in any memory that is a slice: `Box<[u8]>`, `&'static mut [u8]`, an array; [`bytes`] says how many they
-//! take with what the pool keeps of each. Beside it the pool has a [`Place`] for each channel of the loop, 12 bytes, in
-//! any [`Storage`]: of fixed size it must have as many as the table has slots, and one that can grow does so
-//! before handlers run, never in a turn. Both are touched only as far as they were ever used, so that a large pool
-//! costs a small program nothing where the system gives memory as it is touched.
+//! The chunks lie in any [`Memory`] that is a slice: an array, `&'static mut [u8]`, a box; [`bytes`] says how many they
+//! take with what the pool keeps of each. Or they lie on the [heap](Lending::on_heap). Beside it the pool has a [`Place`]
+//! for each channel of the loop, 12 bytes, in any [`Storage`]: of fixed size it must have as many as the table has slots, and
+//! one that can grow does so before handlers run, never in a turn. Both are touched only as far as they were ever used, so
+//! that a large pool costs a small program nothing where the system gives memory as it is touched.
 //!
 //! ```
 //! use stheno_core::pool::{Lending, Loan, Place, bytes};
@@ -69,6 +69,7 @@
 mod chunks;
 mod line;
 mod loan;
+mod memory;
 
 use crate::net::Received;
 use crate::trace::Seen;
@@ -78,6 +79,9 @@ use chunks::{Chunks, HEADER};
 pub use line::Place;
 use line::Places;
 pub use loan::Loan;
+#[cfg(feature = "alloc")]
+pub use memory::Heap;
+pub use memory::Memory;
 
 /// How many bytes of memory so many chunks take that hold so many bytes each.
 ///
@@ -102,7 +106,7 @@ pub struct Lending<N, S, W> {
     pool: Pool<S, W>,
 }
 
-impl<N, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Lending<N, S, W> {
+impl<N, S: Memory, W: Storage<Place>> Lending<N, S, W> {
     /// This net, with a pool in this memory: as many chunks of `chunk_bytes` as fit, see [`bytes`]. What is in the memory
     /// now does not matter; what is in the storage is forgotten.
     ///
@@ -115,7 +119,7 @@ impl<N, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Lending<N, S, W> {
 }
 
 #[cfg(feature = "alloc")]
-impl<N> Lending<N, alloc::boxed::Box<[u8]>, alloc::vec::Vec<Place>> {
+impl<N> Lending<N, Heap, alloc::vec::Vec<Place>> {
     /// This net, with a pool of so many chunks on the heap, each of which holds `chunk_bytes`.
     ///
     /// An error of kind [`Exhausted`](ErrorKind::Exhausted) where there is not so much memory, and of kind
@@ -129,10 +133,7 @@ impl<N> Lending<N, alloc::boxed::Box<[u8]>, alloc::vec::Vec<Place>> {
     /// # Ok::<(), stheno_core::Error>(())
     /// ```
     pub fn on_heap(below: N, chunks: usize, chunk_bytes: usize) -> Result<Self> {
-        let bytes = bytes(chunks, chunk_bytes);
-        // Asked beforehand, as the allocation that gives zeros, and touches nothing, cannot say no.
-        alloc::vec::Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| NO_MEMORY)?;
-        Self::new(below, alloc::vec![0; bytes].into_boxed_slice(), chunk_bytes, alloc::vec::Vec::new())
+        Self::new(below, Heap::new(bytes(chunks, chunk_bytes))?, chunk_bytes, alloc::vec::Vec::new())
     }
 }
 
@@ -159,7 +160,7 @@ impl<N, S, W> Lending<N, S, W> {
 }
 
 /// Everything is the net's below, except that the pool hears of the channels that come and go.
-impl<N: Net, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Layer for Lending<N, S, W> {
+impl<N: Net, S: Memory, W: Storage<Place>> Layer for Lending<N, S, W> {
     type Below = N;
     fn below(&self) -> &N {
         &self.below
@@ -199,7 +200,7 @@ struct Pool<S, W> {
     places: Places<W>,
 }
 
-impl<S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Pool<S, W> {
+impl<S: Memory, W: Storage<Place>> Pool<S, W> {
     /// A chunk for a channel; `None` where all that are left are for those in line.
     fn lend(&mut self, index: u32) -> Result<Option<u32>> {
         if !self.places.may_borrow(index, self.chunks.left)? {
@@ -252,5 +253,3 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Pool<S, W> {
 
 const CHUNK_BYTES: Error = Error::new(ErrorKind::Invalid, "a chunk holds 1 to 65,535 bytes").doing("make a pool");
 const NO_CHUNK: Error = Error::new(ErrorKind::Invalid, "the memory has not room for a chunk").doing("make a pool");
-#[cfg(feature = "alloc")]
-const NO_MEMORY: Error = Error::new(ErrorKind::Exhausted, "there is not so much memory").doing("make a pool");

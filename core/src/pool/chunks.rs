@@ -3,7 +3,7 @@
 //! In front of each chunk's bytes stands what is known of it: three little numbers. The list is a stack, so that what was
 //! used last, and is in the cache, is used next; chunks that were never lent are not in it, and their memory not touched.
 
-use super::{CHUNK_BYTES, NO_CHUNK};
+use super::{CHUNK_BYTES, Memory, NO_CHUNK};
 use crate::{Buffer, Result};
 
 /// No chunk, or nobody.
@@ -38,10 +38,10 @@ struct Header {
     len: u16,
 }
 
-impl<S: AsRef<[u8]> + AsMut<[u8]>> Chunks<S> {
+impl<S: Memory> Chunks<S> {
     pub(super) fn new(memory: S, bytes: usize) -> Result<Self> {
         let Some(bytes) = u16::try_from(bytes).ok().filter(|bytes| *bytes > 0) else { return Err(CHUNK_BYTES) };
-        let fit = memory.as_ref().len() / stride(bytes);
+        let fit = memory.capacity() / stride(bytes);
         // More than can be numbered are not used.
         let count = u32::try_from(fit).unwrap_or(NONE).min(NONE - 1);
         if count == 0 {
@@ -57,8 +57,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Chunks<S> {
             self.free = self.next(chunk);
             chunk
         } else if self.fresh < self.count {
+            let chunk = self.fresh;
             self.fresh += 1;
-            self.fresh - 1
+            self.memory.make_ready(self.at(self.fresh));
+            chunk
         } else {
             return None;
         };
@@ -92,7 +94,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Chunks<S> {
     pub(super) fn buffer(&mut self, chunk: u32) -> Buffer<&mut [u8]> {
         let position = self.read(chunk).map_or((0, 0), |header| (header.start.into(), header.len.into()));
         let (at, bytes) = (self.at(chunk), self.bytes.into());
-        let rest = self.memory.as_mut().get_mut(at..).and_then(|rest| rest.get_mut(HEADER..)).unwrap_or_default();
+        let rest = self.memory.bytes_mut().get_mut(at..).and_then(|rest| rest.get_mut(HEADER..)).unwrap_or_default();
         Buffer::at(rest.get_mut(..bytes).unwrap_or_default(), position)
     }
 
@@ -112,7 +114,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Chunks<S> {
     }
 
     fn read(&self, chunk: u32) -> Option<Header> {
-        let header = self.memory.as_ref().get(self.at(chunk)..)?.first_chunk::<HEADER>()?;
+        let header = self.memory.bytes().get(self.at(chunk)..)?.first_chunk::<HEADER>()?;
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *header;
         Some(Header {
             next: u32::from_ne_bytes([a, b, c, d]),
@@ -124,7 +126,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Chunks<S> {
 
     fn write(&mut self, chunk: u32, header: Header) {
         let at = self.at(chunk);
-        let Some(place) = self.memory.as_mut().get_mut(at..).and_then(|rest| rest.first_chunk_mut::<HEADER>()) else {
+        let Some(place) = self.memory.bytes_mut().get_mut(at..).and_then(|rest| rest.first_chunk_mut::<HEADER>())
+        else {
             return;
         };
         let ([a, b, c, d], [e, f, g, h]) = (header.next.to_ne_bytes(), header.holder.to_ne_bytes());
@@ -187,9 +190,24 @@ mod tests {
         assert!(chunks.memory[40..].iter().all(|byte| *byte == 0xaa));
     }
 
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_heap_is_there_as_far_as_it_was_used() {
+        let mut chunks = Chunks::new(crate::pool::Heap::new(100 * 20).unwrap(), 8).unwrap();
+        assert_eq!((chunks.count, chunks.memory.bytes().len()), (100, 0));
+        for used in [20, 40] {
+            let lent = chunks.lend(1, NONE).unwrap();
+            assert_eq!((chunks.memory.bytes().len(), chunks.buffer(lent).capacity()), (used, 8));
+        }
+        chunks.give_back(0);
+        assert_eq!((chunks.lend(1, NONE), chunks.memory.bytes().len()), (Some(0), 40));
+        while chunks.lend(1, NONE).is_some() {}
+        assert_eq!((chunks.left, chunks.buffer(99).capacity()), (0, 8));
+    }
+
     #[test]
     fn what_is_no_pool_is_refused() {
-        let made = |memory: usize, bytes| Chunks::new(vec![0; memory], bytes).map(|chunks| chunks.count);
+        let made = |memory: usize, bytes: usize| Chunks::new(vec![0; memory], bytes).map(|chunks| chunks.count);
         let refused: Vec<_> = [(12, 0), (1 << 20, 65_536), (0, 4), (15, 4)]
             .into_iter()
             .map(|(memory, bytes)| made(memory, bytes).unwrap_err().kind())

@@ -2,7 +2,7 @@
 
 use super::chunks::NONE;
 use super::line::NOT_LENT;
-use super::{Lending, Place};
+use super::{Lending, Memory, Place};
 use crate::{Error, ErrorKind, Io, Net, Received, Result, Storage};
 
 /// A buffer that is there only while something is in it: a FIFO of bytes in a chunk of a [`Lending`]'s pool.
@@ -14,13 +14,13 @@ use crate::{Error, ErrorKind, Io, Net, Received, Result, Storage};
 /// throws away before that keeps its chunk until then; [`give_back`](Self::give_back) it.
 ///
 /// ```
-/// # use stheno_core::{Channel, Lending, Loan, Net, Received, Result, Storage, pool::Place};
+/// # use stheno_core::{Channel, Lending, Loan, Net, Received, Result, Storage, pool::{Memory, Place}};
 /// # fn complete(bytes: &[u8]) -> Option<usize> { bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1) }
 /// struct Client { request: Loan, answer: Loan }
 ///
 /// impl Client {
 ///     /// Where nothing of a request is left, and the answer is taken at once, both chunks are back when this returns.
-///     fn handle_read<N: Net, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>>(
+///     fn handle_read<N: Net, S: Memory, W: Storage<Place>>(
 ///         &mut self,
 ///         channel: &mut Channel<'_, Lending<N, S, W>, Self>,
 ///     ) -> Result<()> {
@@ -84,7 +84,7 @@ impl Loan {
     pub fn fill_from<N, S, W>(&mut self, channel: &mut Io<'_, Lending<N, S, W>>) -> Result<Received>
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         if self.full {
@@ -129,7 +129,7 @@ impl Loan {
     pub fn flush<N, S, W>(&mut self, channel: &mut Io<'_, Lending<N, S, W>>) -> Result<()>
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         // On a datagram channel nothing would be sent as an empty datagram.
@@ -167,7 +167,7 @@ impl Loan {
     pub fn send<N, S, W>(&mut self, channel: &mut Io<'_, Lending<N, S, W>>, bytes: &[u8]) -> Result<()>
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         channel.live()?;
@@ -194,7 +194,7 @@ impl Loan {
     pub fn bytes<'a, N, S, W>(&mut self, channel: &'a mut Io<'_, Lending<N, S, W>>) -> Result<&'a mut [u8]>
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         if self.is_empty() {
@@ -216,7 +216,7 @@ impl Loan {
     pub fn consume<N, S, W>(&mut self, channel: &mut Io<'_, Lending<N, S, W>>, n: usize) -> Result<()>
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         if self.is_empty() {
@@ -235,7 +235,7 @@ impl Loan {
     pub fn give_back<N, S, W>(&mut self, channel: &mut Io<'_, Lending<N, S, W>>)
     where
         N: Net,
-        S: AsRef<[u8]> + AsMut<[u8]>,
+        S: Memory,
         W: Storage<Place>,
     {
         // That there is nothing to give back is no failure.
@@ -243,7 +243,7 @@ impl Loan {
     }
 }
 
-impl<N, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Lending<N, S, W> {
+impl<N, S: Memory, W: Storage<Place>> Lending<N, S, W> {
     /// Sees to it that a loan has a chunk; says no where none is to be had.
     fn lend(&mut self, index: u32, loan: &mut Loan) -> Result<bool> {
         if loan.chunk != NONE {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use stheno_core::pool::Place;
+use stheno_core::pool::{self, Place};
 use stheno_core::trace::{Observer, Traced};
 use stheno_core::{
     Backend, Datagram, Error, ErrorKind, Fired, Half, Instant, Interest, Key, Kind, Lending, Net, Readiness, Received,
@@ -847,7 +847,7 @@ impl<N: Inside> Inside for Untimed<N> {
     }
 }
 
-impl<N: Inside, S: AsRef<[u8]> + AsMut<[u8]>, W: Storage<Place>> Inside for Lending<N, S, W> {
+impl<N: Inside, S: pool::Memory, W: Storage<Place>> Inside for Lending<N, S, W> {
     fn memory(&self) -> &Memory {
         self.below.memory()
     }

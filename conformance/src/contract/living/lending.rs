@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stheno::pool::{Lending, Loan, Place};
+use stheno::pool::{Heap, Lending, Loan, Place};
 use stheno::{Backend, Channel, Dispatcher, EventLoop, Key, Open, Received};
 
 use super::super::far_end::hear_all;
@@ -21,7 +21,7 @@ pub(super) fn cases<G: Ground, B: Backend<G> + Open>() -> Vec<Case> {
     ]
 }
 
-type Net<G> = Lending<G, Box<[u8]>, Vec<Place>>;
+type Net<G> = Lending<G, Heap, Vec<Place>>;
 
 /// Sends back what it receives, as soon as it is let; writes down when it reads, and when it has to wait.
 struct Echo {
