@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use common::events::{PATIENCE, on_each_backend};
 use stheno::{
-    Address, AnyBackend, BackendName, Channel, Dispatcher, EventLoop, Guest, Kind, Net, Os, Outbox, Received, Result,
-    Slot, Socket,
+    Address, AnyBackend, BackendName, Channel, Dispatcher, EventLoop, Guest, Kind, Lending, Loan, Net, Os, Outbox,
+    Received, Result, Slot, Socket,
 };
 
 thread_local! {
@@ -221,6 +221,55 @@ fn a_fixed_table_never_allocates_at_all() {
         events.close_all();
     });
     assert_eq!(spent, 0);
+}
+
+/// The first time that they borrow, and the first time that they wait: their places were made before.
+#[test]
+fn channels_that_share_a_pool_allocate_nothing() {
+    struct Client(Loan);
+    impl Dispatcher<Lending> for Client {
+        fn readable(&self) -> bool {
+            !self.0.is_full()
+        }
+        fn writable(&self) -> bool {
+            self.0.writable()
+        }
+        fn handle_read(&mut self, channel: &mut Channel<'_, Lending, Self>) -> Result<()> {
+            // Kept for a turn, so that the others have to wait.
+            self.0.fill_from(channel).map(drop)
+        }
+        fn handle_write(&mut self, channel: &mut Channel<'_, Lending, Self>) -> Result<()> {
+            self.0.flush(channel)
+        }
+    }
+
+    let _alone = alone();
+    on_each_backend(|backend| {
+        let net = Lending::on_heap(Os, 3, 64).unwrap();
+        let mut events: EventLoop<Client, Lending, AnyBackend> =
+            EventLoop::with_parts(net, AnyBackend::named(backend).unwrap(), Vec::new());
+        let mut peers: Vec<_> = (0..40)
+            .map(|_| {
+                let (here, there) = Socket::pair().unwrap();
+                events.add(here, Client(Loan::new())).unwrap();
+                there
+            })
+            .collect();
+        events.turn(Some(Duration::ZERO)).unwrap();
+        for peer in &mut peers {
+            Os.send(peer, b"hello").unwrap();
+        }
+        let mut waited = 0;
+        let spent = allocations(|| {
+            while events.counters().sent < 40 * 5 {
+                events.turn(None).unwrap();
+                waited = waited.max(events.net().waiting());
+            }
+        });
+        // What is lent for the first time is made ready within what was allocated.
+        assert_eq!((spent, events.net().free_chunks()), (0, 3), "allocations in turns");
+        assert!(waited > 0, "nobody waited");
+    });
 }
 
 /// Neither who looks on does, nor the printing of what was seen.

@@ -26,7 +26,10 @@ const ROWS: [(Package, &[&str]); 5] = [
     (Package::plain("no_libc", X86_64), &["echo_poll", "echo_select", "echo_epoll", "echo_os"]),
     (Package { name: "no_libc", target: X86_64, features: "deadlines" }, &["echo_poll", "echo_select", "echo_epoll"]),
     (Package::plain("no_libc", AARCH64), &["echo_poll", "echo_select", "echo_epoll"]),
-    (Package::plain("footprint", CORTEX_M3), &["rules", "one", "echo_untimed", "echo", "echo_observed", "echo_lines"]),
+    (
+        Package::plain("footprint", CORTEX_M3),
+        &["rules", "one", "echo_untimed", "echo", "echo_observed", "echo_lines", "echo_lent"],
+    ),
     (Package::plain("footprint", CORTEX_M3), &["channel"]),
 ];
 

@@ -5,7 +5,8 @@
 use core::time::Duration;
 
 use stheno_core::chat::{Conversation, Frame};
-use stheno_core::{Channel, Dispatcher, Eof, Guest, Net, Outbox, Received, Result};
+use stheno_core::pool::{Memory, Place};
+use stheno_core::{Channel, Dispatcher, Eof, Guest, Lending, Loan, Net, Outbox, Received, Result, Storage};
 
 /// How many bytes wait for a client, at most.
 pub const BUFFER: usize = 256;
@@ -74,6 +75,51 @@ impl<N: Patience> Dispatcher<N> for Echo {
     }
 
     fn handle_timeout(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
+        channel.close();
+        Ok(())
+    }
+}
+
+/// A channel of a server whose clients have their memory on loan.
+pub enum Lent {
+    /// Who listens.
+    Door,
+    /// Who is listened to.
+    Client(Loan),
+}
+
+impl<N: Patience, S: Memory, W: Storage<Place>> Dispatcher<Lending<N, S, W>> for Lent {
+    fn readable(&self) -> bool {
+        !matches!(self, Self::Client(waiting) if waiting.is_full())
+    }
+
+    fn writable(&self) -> bool {
+        matches!(self, Self::Client(waiting) if waiting.writable())
+    }
+
+    fn handle_accepted(
+        &mut self,
+        guest: &mut Guest<Lending<N, S, W>>,
+        door: &mut Channel<'_, Lending<N, S, W>, Self>,
+    ) -> Result<()> {
+        door.adopt(guest, Self::Client(Loan::new())).map(drop)
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel<'_, Lending<N, S, W>, Self>) -> Result<()> {
+        channel.set_timeout(PATIENCE);
+        if let Self::Client(waiting) = self
+            && let Received::Data(_) = waiting.fill_from(channel)?
+        {
+            waiting.flush(channel)?;
+        }
+        Ok(())
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel<'_, Lending<N, S, W>, Self>) -> Result<()> {
+        if let Self::Client(waiting) = self { waiting.flush(channel) } else { Ok(()) }
+    }
+
+    fn handle_timeout(&mut self, channel: &mut Channel<'_, Lending<N, S, W>, Self>) -> Result<()> {
         channel.close();
         Ok(())
     }
