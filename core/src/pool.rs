@@ -30,7 +30,7 @@
 //! # Memory
 //!
 //! The chunks lie in any [`Memory`] that is a slice: an array, `&'static mut [u8]`, a box; [`bytes`] says how many they
-//! take with what the pool keeps of each. Or they lie on the [heap](Lending::on_heap). Beside it the pool has a [`Place`]
+//! take with what the pool keeps of each. Or they lie on the heap: `Lending::on_heap` (feature `alloc`). Beside it the pool has a [`Place`]
 //! for each channel of the loop, 12 bytes, in any [`Storage`]: of fixed size it must have as many as the table has slots, and
 //! one that can grow does so before handlers run, never in a turn. Both are touched only as far as they were ever used, so
 //! that a large pool costs a small program nothing where the system gives memory as it is touched.

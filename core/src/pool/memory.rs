@@ -1,6 +1,6 @@
 //! The memory that a pool cuts into chunks.
 
-/// Memory for a pool: whatever is a slice of bytes, or a [`Heap`].
+/// Memory for a pool: whatever is a slice of bytes, or `Heap` (feature `alloc`).
 pub trait Memory {
     /// How many bytes there are in all.
     fn capacity(&self) -> usize;

@@ -146,11 +146,11 @@ fn all<G: Ground, B: Backend<G> + Open>() -> Verdict {
     let (mut said, mut round) = ([0; CLIENTS], 0);
     scene.until("everything comes back", |scene| {
         round += 1;
-        for client in 0..CLIENTS {
-            let to = LONG.min(scene.heard[client].len() + AHEAD).min(said[client] + 1_000);
-            if to > said[client] {
-                scene.say(client, &text(client, said[client], to))?;
-                said[client] = to;
+        for (client, said) in said.iter_mut().enumerate() {
+            let to = LONG.min(scene.heard[client].len() + AHEAD).min(*said + 1_000);
+            if to > *said {
+                scene.say(client, &text(client, *said, to))?;
+                *said = to;
             }
             if (client + round) % 3 == 0 {
                 scene.listen(client)?;
