@@ -4,8 +4,9 @@
 #![allow(missing_docs)]
 
 use stheno::epoll::AlwaysReady;
+use stheno::pool::Place;
 use stheno::storage::Array;
-use stheno::{Buffer, Dispatcher, EventLoop, Os, Slot, epoll, poll, select};
+use stheno::{Buffer, Dispatcher, EventLoop, Lending, Loan, Os, Slot, epoll, poll, select};
 
 #[allow(dead_code, clippy::large_enum_variant)] // only its size is asked
 enum Echo<const BYTES: usize> {
@@ -67,4 +68,17 @@ fn the_readme_says_what_one_channel_adds() {
     );
     let readme = readme.replace('\n', " ");
     assert!(readme.contains(&line), "the README lacks this:\n{line}");
+}
+
+/// What the load test measures in a process, as the compiler has it: a slot, and a place in the pool.
+#[test]
+fn the_readme_says_what_an_idle_connection_takes_whose_buffer_is_on_loan() {
+    #[allow(dead_code)] // only its size is asked
+    enum Echo {
+        Door,
+        Client(Loan),
+    }
+    let bytes = Slot::<Echo, Lending>::BYTES + size_of::<Place>();
+    let line = format!("An idle connection of the example `echo` is {bytes} bytes of the process's memory");
+    assert!(include_str!("../README.md").contains(&line), "the README lacks this:\n{line}");
 }

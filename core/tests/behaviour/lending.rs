@@ -194,6 +194,25 @@ fn nobody_is_passed_over() {
     scene.log.tells(["g g", "late late!"]);
 }
 
+/// What is kept for who was called is kept no longer than until it has come.
+#[test]
+fn who_was_called_borrows_once_and_the_rest_is_for_others() {
+    let mut scene = Scene::with(2);
+    let [a, b, c] = scene.say_their_names(["a", "b", "c"]).map(|(key, _)| key);
+    scene.turns(1);
+    for holder in [a, b] {
+        scene.gives_back(holder);
+    }
+    scene.events.settle();
+    scene.is_left(2, 0);
+    let [(late, _)] = scene.say_their_names(["l"]);
+    for key in [c, late] {
+        let (client, mut io) = scene.events.channel(key).unwrap();
+        assert_eq!(client.loan.fill_from(&mut io), Ok(Received::Data(1)));
+    }
+    scene.is_left(0, 0);
+}
+
 /// Nothing is ready, nothing is due: only the chunk that came back keeps the loop from waiting for ever.
 #[test]
 fn a_chunk_that_comes_back_in_a_handler_is_work_for_the_loop() {
