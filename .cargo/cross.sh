@@ -28,22 +28,23 @@ for target in "$@"; do
 
   # The kernel's own descriptors are the host's, but qemu's select copies sets of 1,024 and dies of any other. A limit for
   # the process keeps it alive, and the cases that need more are skipped by name.
-  (
-    ulimit -n 1020
-    echo "$target: core, the backends and the simulated network"
-    $cargo test --quiet --target "$target" --package stheno-core --all-features --lib --tests
-    $cargo test --quiet --target "$target" --package stheno-select --package stheno-poll --features stheno-select/alloc,stheno-poll/alloc,stheno-poll/heapless
-    $cargo test --quiet --target "$target" --package stheno-epoll --features alloc
-    $cargo test --quiet --target "$target" --package stheno-conformance --lib --test sim_allocation --test sim_clauses \
-      --test sim_loop --test sim_states --test sim_weather --test systems
-    echo "$target: sockets"
-    # shellcheck disable=SC2086 # several words are several arguments
-    $cargo test --quiet --target "$target" --package stheno --no-default-features --features "$features" --lib $sockets
-  )
+  few_descriptors() { (ulimit -n 1020 && "$@"); }
+
+  echo "$target: core, the backends and the simulated network"
+  $cargo test --quiet --target "$target" --package stheno-core --all-features --lib --tests
+  few_descriptors $cargo test --quiet --target "$target" --package stheno-select --features alloc
+  $cargo test --quiet --target "$target" --package stheno-poll --features alloc,heapless
+  $cargo test --quiet --target "$target" --package stheno-epoll --features alloc
+  $cargo test --quiet --target "$target" --package stheno-conformance --lib --test sim_allocation --test sim_clauses \
+    --test sim_loop --test sim_states --test sim_weather --test systems
+  echo "$target: sockets"
+  # shellcheck disable=SC2086 # several words are several arguments
+  few_descriptors $cargo test --quiet --target "$target" --package stheno --no-default-features --features "$features" --lib $sockets
   echo "$target: the suite"
   $cargo build --quiet --target "$target" --package stheno-conformance
   program="$qemu -L /usr/$prefix ${CARGO_TARGET_DIR:-target}/$target/debug/stheno-conformance"
-  (ulimit -n 1020 && $program --backend select)
+  # shellcheck disable=SC2086
+  few_descriptors $program --backend select
   for backend in poll epoll sim; do
     $program --backend "$backend"
   done
