@@ -123,14 +123,19 @@ pub fn null() -> OwnedFd {
     rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
-/// The same file under a number from `least` on; numbers so high are nobody else's in this process.
+/// The same file under a number from `least` on; numbers so high are nobody else's in this process. Where it may not have
+/// as many, it is as far below the most as it would be below [`HIGHEST`].
 pub fn high(fd: &OwnedFd, least: i32) -> OwnedFd {
     rustix::io::fcntl_dupfd_cloexec(fd, least).unwrap_or_else(|_| {
         let limit = rustix::process::getrlimit(Resource::Nofile);
         rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-        rustix::io::fcntl_dupfd_cloexec(fd, least).unwrap()
+        let most = limit.maximum.and_then(|most| i32::try_from(most).ok()).unwrap_or(i32::MAX);
+        rustix::io::fcntl_dupfd_cloexec(fd, least - HIGHEST + most.min(HIGHEST)).unwrap()
     })
 }
+
+/// Above all that is asked of [`high`].
+const HIGHEST: i32 = 3200;
 
 /// A number that names nothing.
 pub fn never_open(number: i32) -> ManuallyDrop<OwnedFd> {
