@@ -1,1 +1,102 @@
-fn main(){}
+//! Measures Stheno beside bare loops and its neighbours, and prints tables.
+
+mod counts;
+mod echoes;
+mod figures;
+mod kinds;
+mod programs;
+mod table;
+
+use std::io::{self, Write};
+use std::process::{Command, ExitCode, Stdio};
+
+use programs::Programs;
+
+const HELP: &str = "\
+Measures Stheno beside bare loops and its neighbours, and prints tables.
+
+Usage: bench [--part NAME]… [--kind NAME]… [--rounds N] [--processor N]
+
+  --part NAME    echo or memory; several may be named (default: all)
+  --kind NAME    measure this server; several may be named (default: all)
+  --rounds N     measure times so often, all servers in turn, and tell the median (default: 5)
+  --processor N  run server and load on this processor (default: the last one)
+  --help         this text
+
+System calls are counted where there is strace, instructions where there is valgrind.";
+
+type Failure = Box<dyn std::error::Error>;
+
+const PARTS: [(&str, fn(&Plan<'_>) -> Result<(), Failure>); 2] = [("echo", echoes::cost), ("memory", echoes::memory)];
+
+/// What is to be measured.
+struct Plan<'a> {
+    programs: Programs,
+    kinds: Vec<&'a str>,
+    rounds: usize,
+    strace: bool,
+    valgrind: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// The servers, with another one first in each round, so that none always follows the same.
+    fn in_turn(&self, round: usize) -> impl Iterator<Item = &'a str> {
+        self.kinds.iter().copied().cycle().skip(round % self.kinds.len()).take(self.kinds.len())
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let (mut parts, mut kinds, mut rounds) = (Vec::new(), Vec::new(), 5);
+    let mut processor = std::thread::available_parallelism()?.get() - 1;
+    let mut args = lexopt::Parser::from_env();
+    while let Some(arg) = args.next()? {
+        use lexopt::prelude::*;
+        match arg {
+            Long("part") => parts.push(args.value()?.string()?),
+            Long("kind") => kinds.push(args.value()?.string()?),
+            Long("rounds") => rounds = args.value()?.parse()?,
+            Long("processor") => processor = args.value()?.parse()?,
+            Long("help") | Short('h') => return Ok(writeln!(io::stdout(), "{HELP}")?),
+            arg => return Err(arg.unexpected().into()),
+        }
+    }
+    if rounds == 0 {
+        return Err("--rounds is 1 at the least".into());
+    }
+    for (what, name, known) in (parts.iter().map(|part| ("part", part, PARTS.map(|(name, _)| name).to_vec())))
+        .chain(kinds.iter().map(|kind| ("server", kind, kinds::ALL.to_vec())))
+    {
+        if !known.contains(&name.as_str()) {
+            return Err(format!("there is no {what} {name:?}; there are {}", known.join(", ")).into());
+        }
+    }
+    let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let (strace, valgrind) = (is_there("strace"), is_there("valgrind"));
+    let kinds = kinds::ALL.into_iter().filter(|kind| wanted(&kinds, kind)).collect();
+    let plan = Plan { programs: Programs::build(processor, valgrind)?, kinds, rounds, strace, valgrind };
+    for (name, part) in PARTS {
+        if wanted(&parts, name) {
+            part(&plan)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a tool is installed; that it is not is said.
+fn is_there(tool: &str) -> bool {
+    let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        println!("skipped: {tool} is not installed");
+    }
+    found
+}
