@@ -441,3 +441,55 @@ fn a_caller_that_is_gone_already_harms_nobody() {
     bob.says("hello");
     ann.hears("Bob: hello");
 }
+
+#[test]
+fn ring_prints_the_time_of_a_round_and_nothing_else() {
+    for backend in BACKENDS {
+        for kind in ["pipe", "pair", "eventfd"] {
+            let ring = ["--n", "30", "--active", "7", "--writes", "50", "--rounds", "3", "--kind", kind];
+            let out = run(Command::new(path_of("ring")).args(ring).args(["--backend", backend]));
+            assert!(out.status.success(), "{backend}, {kind}: {}", String::from_utf8_lossy(&out.stderr));
+            let said = String::from_utf8(out.stdout).unwrap();
+            let time: f64 = said.trim_end().parse().unwrap_or_else(|why| panic!("{backend}, {kind}: {said:?} ({why})"));
+            assert!(time > 0.0 && said.ends_with('\n') && said.lines().count() == 1, "{backend}, {kind}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn ring_passes_bytes_on_where_several_come_together() {
+    // Every pipe is active, and one pipe is passed into by itself.
+    for ring in [["--n", "5", "--active", "5"], ["--n", "1", "--active", "1"], ["--n", "5", "--active", "4"]] {
+        for writes in ["0", "1", "500"] {
+            let out = run(Command::new(path_of("ring")).args(ring).args(["--writes", writes, "--rounds", "2"]));
+            assert!(out.status.success(), "{ring:?}, {writes}: {}", String::from_utf8_lossy(&out.stderr));
+        }
+    }
+}
+
+#[test]
+fn ring_says_what_cannot_be() {
+    for (args, said) in [
+        (&["--n", "0"][..], "--n, --active and --rounds are 1 at the least"),
+        (&["--active", "0"], "--n, --active and --rounds are 1 at the least"),
+        (&["--rounds", "0"], "--n, --active and --rounds are 1 at the least"),
+        (&["--n", "5", "--active", "6"], "6 of 5 pipes cannot be active"),
+        (&["--n", "4000000000"], "4000000000 pipes are too many: "),
+        (&["--n", "18446744073709551615"], "18446744073709551615 pipes are too many: "),
+        (&["--writes", "18446744073709551615"], "--writes is too much"),
+        (&["--kind", "socket"], "there is no kind \"socket\"; there are pipe, pair and eventfd"),
+        (&["--backend", "kqueue"], "no such backend here; there may be select, poll and epoll"),
+    ] {
+        let out = run(Command::new(path_of("ring")).args(args));
+        let error = String::from_utf8(out.stderr).unwrap();
+        assert!(error.contains(said), "{args:?}: {error}");
+        assert_eq!((out.status.code(), out.stdout.len()), (Some(1), 0), "{args:?}");
+    }
+    // The limit is the one that the process was started with, and is told.
+    let limited = format!("ulimit -n 100; exec {} --n 60", path_of("ring").display());
+    let out = run(Command::new("sh").args(["-c", &limited]));
+    let error = String::from_utf8(out.stderr).unwrap();
+    assert!(error.contains("60 pipes are too many: 42 fit into the 100 descriptors of a process"), "{error}");
+    let out = run(Command::new("sh").args(["-c", &limited.replace("60", "42")]));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -58,6 +59,7 @@ impl Load {
     fn dial(&mut self) -> Result<TcpStream, Failure> {
         let fd = socket(AddressFamily::INET, SocketType::STREAM, None)?;
         if self.sources > 1 {
+            late_port(&fd)?;
             let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + self.opened % self.sources);
             bind(&fd, &SocketAddrV4::new(source, 0))?;
         }
@@ -138,6 +140,15 @@ impl Load {
             _ => Err(format!("there is no step {line:?} (--help lists them)").into()),
         }
     }
+}
+
+/// Has the port chosen when both ends are known: while only one is, the system looks for a port that nobody has at all.
+fn late_port(socket: &OwnedFd) -> io::Result<()> {
+    let (on, size) = (1_i32, size_of::<i32>() as libc::socklen_t);
+    let option = libc::IP_BIND_ADDRESS_NO_PORT;
+    // SAFETY: the value is as long as is said, and the call keeps no pointer to it.
+    let set = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, (&raw const on).cast(), size) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether another process sleeps.
