@@ -3,4 +3,5 @@
 pub mod alone;
 pub mod census;
 pub mod echo;
+pub mod ring;
 pub mod sets;

@@ -29,8 +29,7 @@ pub fn cost(plan: &Plan<'_>) -> Result<(), Failure> {
                 times.entry(kind).or_insert_with(Vec::new).push(time);
             }
         }
-        let times: HashMap<_, _> =
-            times.iter().filter_map(|(kind, times)| Some((*kind, Spread::of(times)?))).collect();
+        let times: HashMap<_, _> = times.iter().filter_map(|(kind, times)| Some((*kind, Spread::of(times)?))).collect();
         let mut calls = HashMap::new();
         let mut instructions = HashMap::new();
         for kind in &plan.kinds {

@@ -40,11 +40,8 @@ impl EventSource for Source {
         let mut state = Client::Served;
         stream.process_events(readiness, token, |_, stream| {
             let mut stream: &TcpStream = stream;
-            state = if was_behind {
-                rest.write(&mut stream)
-            } else {
-                rest.read(&mut stream, &mut scratch.borrow_mut())
-            };
+            state =
+                if was_behind { rest.write(&mut stream) } else { rest.read(&mut stream, &mut scratch.borrow_mut()) };
             Ok(PostAction::Continue)
         })?;
         stream.interest = match state {
