@@ -1,13 +1,17 @@
 //! Measures Stheno beside bare loops and its neighbours, and prints tables.
 
 mod counts;
+mod draw;
 mod echoes;
 mod figures;
+mod idle;
 mod kinds;
 mod programs;
+mod ring;
 mod table;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use programs::Programs;
@@ -15,19 +19,23 @@ use programs::Programs;
 const HELP: &str = "\
 Measures Stheno beside bare loops and its neighbours, and prints tables.
 
-Usage: bench [--part NAME]… [--kind NAME]… [--rounds N] [--processor N]
+Usage: bench [--part NAME]… [--kind NAME]… [--rounds N] [--processor N] [--draw FOLDER]
 
-  --part NAME    echo or memory; several may be named (default: all)
+  --part NAME    echo, memory, idle or ring; several may be named (default: all)
   --kind NAME    measure this server; several may be named (default: all)
   --rounds N     measure times so often, all servers in turn, and tell the median (default: 5)
   --processor N  run server and load on this processor (default: the last one)
+  --draw FOLDER  draw the curves of the part idle into this folder
   --help         this text
 
 System calls are counted where there is strace, instructions where there is valgrind.";
 
 type Failure = Box<dyn std::error::Error>;
 
-const PARTS: [(&str, fn(&Plan<'_>) -> Result<(), Failure>); 2] = [("echo", echoes::cost), ("memory", echoes::memory)];
+type Part = fn(&Plan<'_>) -> Result<(), Failure>;
+
+const PARTS: [(&str, Part); 4] =
+    [("echo", echoes::cost), ("memory", echoes::memory), ("idle", idle::cost), ("ring", ring::cost)];
 
 /// What is to be measured.
 struct Plan<'a> {
@@ -36,6 +44,7 @@ struct Plan<'a> {
     rounds: usize,
     strace: bool,
     valgrind: bool,
+    draw: Option<PathBuf>,
 }
 
 impl<'a> Plan<'a> {
@@ -58,6 +67,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let (mut parts, mut kinds, mut rounds) = (Vec::new(), Vec::new(), 5);
     let mut processor = std::thread::available_parallelism()?.get() - 1;
+    let mut draw = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         use lexopt::prelude::*;
@@ -66,6 +76,7 @@ fn run() -> Result<(), Failure> {
             Long("kind") => kinds.push(args.value()?.string()?),
             Long("rounds") => rounds = args.value()?.parse()?,
             Long("processor") => processor = args.value()?.parse()?,
+            Long("draw") => draw = Some(PathBuf::from(args.value()?)),
             Long("help") | Short('h') => return Ok(writeln!(io::stdout(), "{HELP}")?),
             arg => return Err(arg.unexpected().into()),
         }
@@ -83,7 +94,8 @@ fn run() -> Result<(), Failure> {
     let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let (strace, valgrind) = (is_there("strace"), is_there("valgrind"));
     let kinds = kinds::ALL.into_iter().filter(|kind| wanted(&kinds, kind)).collect();
-    let plan = Plan { programs: Programs::build(processor, valgrind)?, kinds, rounds, strace, valgrind };
+    let programs = Programs::build(processor, valgrind)?;
+    let plan = Plan { programs, kinds, rounds, strace, valgrind, draw };
     for (name, part) in PARTS {
         if wanted(&parts, name) {
             part(&plan)?;
