@@ -11,15 +11,18 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Dark and light grounds both show these.
-const COLOURS: [RGBColor; 6] = [
-    RGBColor(120, 120, 120),
-    RGBColor(214, 39, 40),
-    RGBColor(31, 119, 180),
-    RGBColor(44, 160, 44),
-    RGBColor(148, 103, 189),
-    RGBColor(255, 127, 14),
-];
+/// What is compared is grey, and what it is about is red.
+fn colour(name: &str, place: usize) -> RGBColor {
+    const OTHERS: [RGBColor; 4] =
+        [RGBColor(31, 119, 180), RGBColor(44, 160, 44), RGBColor(148, 103, 189), RGBColor(255, 127, 14)];
+    match name {
+        "floor-epoll" | "floor-poll" => RGBColor(110, 110, 110),
+        "floor-select" => RGBColor(170, 170, 170),
+        "stheno-epoll" | "stheno-poll" => RGBColor(204, 24, 30),
+        "stheno-select" => RGBColor(240, 130, 130),
+        _ => OTHERS[place % OTHERS.len()],
+    }
+}
 
 /// Draws curves over one axis, from zero.
 pub fn curves(file: &Path, title: &str, below: &str, curves: &[Curve]) -> Result<(), Failure> {
@@ -41,14 +44,15 @@ pub fn curves(file: &Path, title: &str, below: &str, curves: &[Curve]) -> Result
         .y_label_formatter(&|y| format!("{y:.0}"))
         .light_line_style(TRANSPARENT)
         .draw()?;
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for (place, curve) in curves.iter().enumerate() {
+        let colour = colour(&curve.name, place);
         let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2)).point_size(3);
         let drawn = chart.draw_series(line)?.label(&curve.name);
-        drawn.legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        drawn.legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.8))
         .border_style(RGBColor(200, 200, 200))
         .draw()?;

@@ -27,7 +27,12 @@ pub fn cost(plan: &Plan<'_>) -> Result<(), Failure> {
             for count in &counts {
                 load.idle(*count)?;
                 // Where a wait looks at all, a message beside many takes long, and fewer tell as much.
-                let requests = if looks_at_all(kind) && *count > 1_000 { 400 } else { 4_000 };
+                let requests = match count {
+                    ..=1_000 => 4_000,
+                    _ if !looks_at_all(kind) => 4_000,
+                    ..=5_000 => 400,
+                    _ => 100,
+                };
                 load.requests(requests / 4)?;
                 let before = server.busy()?;
                 let sent = load.requests(requests)?;

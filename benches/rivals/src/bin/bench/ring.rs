@@ -59,7 +59,7 @@ fn play(plan: &Plan<'_>, kind: &str, form: &str, n: usize) -> Result<f64, Failur
     };
     let mut command = plan.programs.command(&[], &PathBuf::from(&plan.programs.plain), program);
     command.args(["--n", &n.to_string(), "--active", &ACTIVE.to_string(), "--writes", &WRITES.to_string()]);
-    command.args(["--rounds", "9", "--kind", form, "--backend", backend]);
+    command.args(["--rounds", "5", "--kind", form, "--backend", backend]);
     let out = command.output()?;
     if !out.status.success() {
         return Err(format!("{kind}: {}", String::from_utf8_lossy(&out.stderr)).into());
