@@ -50,6 +50,8 @@ struct Load {
     active: Vec<TcpStream>,
     idle: Vec<TcpStream>,
     asleep: Option<Asleep>,
+    /// Whether it may keep the server from running while it sends.
+    first: bool,
     size: usize,
     sent: u64,
 }
@@ -99,10 +101,17 @@ impl Load {
         }
         let first = self.sent;
         let mut message = vec![0; self.size];
+        let first_in_line = self.first && streams.len() > 1;
+        if first_in_line {
+            alone::first()?;
+        }
         for stream in &mut *streams {
             fill(&mut message, self.sent);
             stream.write_all(&message)?;
             self.sent += 1;
+        }
+        if first_in_line {
+            alone::in_turn()?;
         }
         let mut answer = vec![0; self.size];
         for (number, stream) in (first..).zip(streams) {
@@ -228,10 +237,19 @@ fn run() -> Result<(), Failure> {
     if (active as u64).saturating_add(idle as u64) > limit.saturating_sub(8) {
         return Err(format!("a process may open {limit} descriptors: too few for {active} + {idle} connections").into());
     }
+    let mut first = false;
     if let Some(processor) = processor {
         alone::on_processor(processor)?;
+        first = alone::first().is_ok();
+        alone::in_turn()?;
+        if !first {
+            eprintln!(
+                "load: not allowed to keep the server from running while it sends, so some rounds may come in parts"
+            );
+        }
     }
-    let mut load = Load { server, sources, opened: 0, active: Vec::new(), idle: Vec::new(), asleep, size, sent: 0 };
+    let mut load =
+        Load { server, sources, opened: 0, active: Vec::new(), idle: Vec::new(), asleep, first, size, sent: 0 };
     load.active = load.dial_all(active)?;
     load.have_idle(idle)?;
     if !steps {

@@ -1,5 +1,7 @@
 //! What a message costs in system calls and in instructions: exact counts, from runs of two lengths.
 
+use std::process::Command;
+
 use crate::Failure;
 use crate::figures::each;
 use crate::programs::Programs;
@@ -46,6 +48,15 @@ fn calls_in(said: &str) -> Option<u64> {
 /// What callgrind collected.
 pub fn instructions_in(said: &str) -> Option<u64> {
     said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+}
+
+/// What a program writes.
+pub fn stdout_of(command: &mut Command) -> Result<String, Failure> {
+    let out = command.output()?;
+    if !out.status.success() {
+        return Err(String::from_utf8_lossy(&out.stderr).into());
+    }
+    Ok(String::from_utf8(out.stdout)?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod echoes;
 mod figures;
 mod idle;
 mod kinds;
+mod ledger;
 mod programs;
 mod ring;
 mod table;
@@ -20,12 +21,16 @@ const HELP: &str = "\
 Measures Stheno beside bare loops and its neighbours, and prints tables.
 
 Usage: bench [--part NAME]… [--kind NAME]… [--rounds N] [--processor N] [--draw FOLDER]
+       bench --check | --accept
 
   --part NAME    echo, memory, idle or ring; several may be named (default: all)
   --kind NAME    measure this server; several may be named (default: all)
   --rounds N     measure times so often, all servers in turn, and tell the median (default: 5)
   --processor N  run server and load on this processor (default: the last one)
   --draw FOLDER  draw the curves of the part idle into this folder
+  --check        compare instruction counts of parts and servers with those in instructions.md; fails where one has grown
+                 by more than 3 %
+  --accept       write instructions.md anew
   --help         this text
 
 System calls are counted where there is strace, instructions where there is valgrind.";
@@ -67,7 +72,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let (mut parts, mut kinds, mut rounds) = (Vec::new(), Vec::new(), 5);
     let mut processor = std::thread::available_parallelism()?.get() - 1;
-    let mut draw = None;
+    let (mut draw, mut on_ledger) = (None, None);
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         use lexopt::prelude::*;
@@ -76,6 +81,8 @@ fn run() -> Result<(), Failure> {
             Long("kind") => kinds.push(args.value()?.string()?),
             Long("rounds") => rounds = args.value()?.parse()?,
             Long("processor") => processor = args.value()?.parse()?,
+            Long("check") => on_ledger = Some(ledger::check as fn(&Programs) -> Result<(), Failure>),
+            Long("accept") => on_ledger = Some(ledger::accept),
             Long("draw") => draw = Some(PathBuf::from(args.value()?)),
             Long("help") | Short('h') => return Ok(writeln!(io::stdout(), "{HELP}")?),
             arg => return Err(arg.unexpected().into()),
@@ -95,6 +102,9 @@ fn run() -> Result<(), Failure> {
     let (strace, valgrind) = (is_there("strace"), is_there("valgrind"));
     let kinds = kinds::ALL.into_iter().filter(|kind| wanted(&kinds, kind)).collect();
     let programs = Programs::build(processor, valgrind)?;
+    if let Some(on_ledger) = on_ledger {
+        return if valgrind { on_ledger(&programs) } else { Err("instructions are counted by valgrind".into()) };
+    }
     let plan = Plan { programs, kinds, rounds, strace, valgrind, draw };
     for (name, part) in PARTS {
         if wanted(&parts, name) {

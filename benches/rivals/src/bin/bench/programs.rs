@@ -24,9 +24,10 @@ impl Programs {
         let plain = this.parent().ok_or("a program lies in a folder")?.to_owned();
         let target = plain.parent().ok_or("a program lies in a folder of the target's")?;
         let watched = target.join("valgrind");
-        build(target, &[])?;
+        build(target, &["--bins"])?;
         if valgrind {
-            build(&watched, &["--features", "valgrind"])?;
+            build(&watched, &["--features", "valgrind", "--bin", "echo"])?;
+            build(&watched, &["--features", "valgrind,parts", "--bin", "parts"])?;
         }
         Ok(Self { plain, watched: watched.join("release"), processor })
     }
@@ -66,10 +67,10 @@ impl Programs {
     }
 }
 
-fn build(target: &Path, features: &[&str]) -> Result<(), Failure> {
+fn build(target: &Path, what: &[&str]) -> Result<(), Failure> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--bins", "--manifest-path"]);
-    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target).args(features);
+    cargo.args(["build", "--quiet", "--release", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target).args(what);
     if cargo.status()?.success() { Ok(()) } else { Err("the programs do not build".into()) }
 }
 

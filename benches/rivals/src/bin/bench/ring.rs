@@ -1,8 +1,8 @@
 //! The ring: rounds of bytes that go through few of many pipes.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
+use crate::counts::stdout_of;
 use crate::figures::Spread;
 use crate::kinds::floor_of;
 use crate::table::{Table, beside};
@@ -57,12 +57,9 @@ fn play(plan: &Plan<'_>, kind: &str, form: &str, n: usize) -> Result<f64, Failur
         Some(backend) => ("ring-stheno", backend),
         None => ("ring", kind),
     };
-    let mut command = plan.programs.command(&[], &PathBuf::from(&plan.programs.plain), program);
+    let mut command = plan.programs.command(&[], &plan.programs.plain, program);
     command.args(["--n", &n.to_string(), "--active", &ACTIVE.to_string(), "--writes", &WRITES.to_string()]);
-    command.args(["--rounds", "5", "--kind", form, "--backend", backend]);
-    let out = command.output()?;
-    if !out.status.success() {
-        return Err(format!("{kind}: {}", String::from_utf8_lossy(&out.stderr)).into());
-    }
-    Ok(String::from_utf8(out.stdout)?.trim().parse()?)
+    command.args(["--rounds", "9", "--kind", form, "--backend", backend]);
+    let median = stdout_of(&mut command).map_err(|why| format!("{kind}: {why}"))?;
+    Ok(median.trim().parse()?)
 }
