@@ -28,6 +28,14 @@ pub fn first() -> io::Result<()> {
     schedule(libc::SCHED_FIFO, 1)
 }
 
+/// Whether this user may have it so.
+pub fn may_be_first() -> bool {
+    let may = first().is_ok();
+    // What was allowed upwards is allowed downwards.
+    let _ = schedule(libc::SCHED_OTHER, 0);
+    may
+}
+
 fn schedule(policy: i32, sched_priority: i32) -> io::Result<()> {
     let param = libc::sched_param { sched_priority };
     // SAFETY: the parameter is a valid `sched_param`, and the call keeps no pointer to it.

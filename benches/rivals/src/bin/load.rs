@@ -32,7 +32,7 @@ Usage: load ADDRESS [--active A] [--idle I] [--requests R] [--size S] [--sources
   --help         this text
 
 All messages of a round are sent before the first answer is read. On the server's processor (--processor) the server runs
-only after that. With --server a round begins with nothing left over from the one before, so that what looks on, strace or
+only after that, if this user may have it so (SCHED_FIFO). With --server a round begins with nothing left over from the one before, so that what looks on, strace or
 valgrind, does not change what the server does.";
 
 type Failure = Box<dyn std::error::Error>;
@@ -242,11 +242,6 @@ fn run() -> Result<(), Failure> {
         alone::on_processor(processor)?;
         first = alone::first().is_ok();
         alone::in_turn()?;
-        if !first {
-            eprintln!(
-                "load: not allowed to keep the server from running while it sends, so some rounds may come in parts"
-            );
-        }
     }
     let mut load =
         Load { server, sources, opened: 0, active: Vec::new(), idle: Vec::new(), asleep, first, size, sent: 0 };

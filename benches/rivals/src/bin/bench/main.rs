@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use programs::Programs;
+use stheno_rivals::alone;
 
 const HELP: &str = "\
 Measures Stheno beside bare loops and its neighbours, and prints tables.
@@ -101,6 +102,11 @@ fn run() -> Result<(), Failure> {
     let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let (strace, valgrind) = (is_there("strace"), is_there("valgrind"));
     let kinds = kinds::ALL.into_iter().filter(|kind| wanted(&kinds, kind)).collect();
+    if !alone::may_be_first() {
+        println!(
+            "not allowed to keep servers from running while the load sends (SCHED_FIFO): some rounds come in parts"
+        );
+    }
     let programs = Programs::build(processor, valgrind)?;
     if let Some(on_ledger) = on_ledger {
         return if valgrind { on_ledger(&programs) } else { Err("instructions are counted by valgrind".into()) };
