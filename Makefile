@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test fmt clippy doc unit no-std corpus matrix smoltcp other-select conformance board explore faults load drip pressure \
-  strace deadlines frames observers inject fuzz miri mutants cross size size-accept hammer
+  strace deadlines frames observers bench bench-check bench-accept inject fuzz miri mutants cross size size-accept hammer
 
 CARGO ?= cargo
 RUSTC ?= rustc
@@ -15,6 +15,7 @@ JOBS ?=
 PORT ?= 7007
 DEPTH ?= 4
 DARING ?= 2
+DRAW ?=
 DRIP ?= 10
 PRESSURE ?= 30
 HAMMER ?= 60
@@ -37,7 +38,7 @@ test: fmt clippy doc no-std unit corpus matrix ## everything that must hold befo
 
 fmt: ## check the format
 	$(CARGO) fmt --all --check
-	for package in fuzz examples/cortex_m3 examples/footprint examples/no_libc examples/smoltcp; do \
+	for package in benches/rivals fuzz examples/cortex_m3 examples/footprint examples/no_libc examples/smoltcp; do \
 	  $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; \
 	done
 
@@ -156,6 +157,19 @@ frames: ## what it costs to find where frames end, for friendly input and for ha
 
 observers: ## what it costs to look on at an echo, and what it costs that one can (needs valgrind)
 	$(CARGO) bench --quiet --bench observers
+
+RIVALS = --manifest-path benches/rivals/Cargo.toml --target-dir $(TARGET_DIR)
+
+bench: ## an echo, idle connections and a ring, beside bare loops, mio, polling, calloop and tokio (DRAW=docs; ARGS=--help)
+	@$(CARGO) run --quiet --release $(RIVALS) --bin bench -- $(if $(DRAW),--draw $(DRAW)) $(ARGS)
+
+bench-check: ## instructions of parts and servers beside benches/rivals/instructions.md; fails at 3 % more (needs valgrind)
+	$(CARGO) clippy --quiet --release $(RIVALS) --all-targets --features parts -- -D warnings
+	$(CARGO) test --quiet --release $(RIVALS) --features parts
+	@$(CARGO) run --quiet --release $(RIVALS) --bin bench -- --check
+
+bench-accept: ## the same, and the table is written anew
+	@$(CARGO) run --quiet --release $(RIVALS) --bin bench -- --accept
 
 inject: ## whole sessions in which each system call fails in turn (needs strace; PLANS=200 SEED=1 for a sample)
 	$(CARGO) test --test inject -- --nocapture
