@@ -9,7 +9,6 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use rustix::event::{EventfdFlags, eventfd};
 use stheno::{
     AnyBackend, Channel, Dispatcher, Error, ErrorKind, EventLoop, Net, Open, Os, Received, Result, Socket, With,
     raise_descriptor_limit,
@@ -103,11 +102,7 @@ impl Kind {
             Self::Pipe => Socket::pipe(),
             Self::Pair => Socket::pair(),
             Self::Eventfd => {
-                // A semaphore: each read takes one of what was written.
-                let counter = eventfd(0, EventfdFlags::SEMAPHORE | EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-                let counter = Socket::adopt(counter.map_err(|errno| {
-                    Error::new(ErrorKind::Exhausted, "no eventfd can be had").with_code(errno.raw_os_error())
-                })?)?;
+                let counter = counter()?;
                 Ok((Socket::duplicate(&counter)?, counter))
             }
         }
@@ -120,6 +115,23 @@ impl Kind {
             Self::Eventfd => &ONE,
         }
     }
+}
+
+/// An eventfd that is a semaphore: each read takes one of what was written.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn counter() -> Result<Socket> {
+    use rustix::event::{EventfdFlags, eventfd};
+    let counter = eventfd(0, EventfdFlags::SEMAPHORE | EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+    Socket::adopt(
+        counter.map_err(|errno| {
+            Error::new(ErrorKind::Exhausted, "no eventfd can be had").with_code(errno.raw_os_error())
+        })?,
+    )
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn counter() -> Result<Socket> {
+    Err(Error::new(ErrorKind::Unsupported, "this system has no eventfds"))
 }
 
 struct Options {
