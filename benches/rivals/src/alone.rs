@@ -14,7 +14,9 @@ pub fn on_processor(number: usize) -> io::Result<()> {
     }
     let mut set = CpuSet::new();
     set.set(number);
-    sched_setaffinity(None, &set)?;
+    sched_setaffinity(None, &set).map_err(|why| {
+        io::Error::new(io::Error::from(why).kind(), format!("no processor {number} to run on: {why}"))
+    })?;
     in_turn()
 }
 

@@ -65,7 +65,7 @@ impl Load {
             let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + self.opened % self.sources);
             bind(&fd, &SocketAddrV4::new(source, 0))?;
         }
-        connect(&fd, &self.server)?;
+        connect(&fd, &self.server).map_err(|why| format!("{}: {why}", self.server))?;
         self.opened = self.opened.wrapping_add(1);
         let stream = TcpStream::from(fd);
         stream.set_nodelay(true)?;

@@ -99,6 +99,9 @@ fn run() -> Result<(), Failure> {
             return Err(format!("there is no {what} {name:?}; there are {}", known.join(", ")).into());
         }
     }
+    if let Some(folder) = &draw {
+        std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    }
     let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let (strace, valgrind) = (is_there("strace"), is_there("valgrind"));
     let kinds = kinds::ALL.into_iter().filter(|kind| wanted(&kinds, kind)).collect();
