@@ -68,7 +68,7 @@ pub(crate) fn fire<T, D: Dispatcher<N, T>, N: Net>(
     channel.io.ledger.allowance = Allowance { channel: channel.io.index, receive: bytes, send: bytes };
     // What most events are, and what the rules say of it, without asking them: to read, and nothing after that.
     if readiness == Readiness::READABLE && channel.io.own.stage == Stage::Open {
-        if wants(Interest::READ, dispatcher, channel) {
+        if channel.io.own.hears() && dispatcher.readable() {
             channel.io.takes(Step::Read);
             handled(channel.io.tells(Event::Read), dispatcher, channel, Step::Read, D::handle_read);
         }

@@ -2,7 +2,7 @@
 
 use crate::net::{Datagram, Half, Kind, Received};
 use crate::trace::Seen;
-use crate::{Error, Net, Result, State};
+use crate::{Error, Io, Net, Result, State};
 
 /// A net that stands on another and changes some of what it does.
 ///
@@ -260,6 +260,51 @@ pub struct With<N, S> {
     pub below: N,
     /// What the handlers share.
     pub shared: S,
+}
+
+impl<N: Net, S> Io<'_, With<N, S>> {
+    /// Receives into memory that the channels share: one buffer for all of them, as long as what comes is dealt with before
+    /// the handler returns. As [`recv`](Io::recv) otherwise.
+    ///
+    /// ```
+    /// use stheno_core::{Channel, Dispatcher, Error, Net, Received, Result, With};
+    ///
+    /// /// An echo without a buffer of its own: who does not take its answer at once is hung up on.
+    /// struct Hasty;
+    ///
+    /// impl<N: Net> Dispatcher<With<N, [u8; 4096]>> for Hasty {
+    ///     fn writable(&self) -> bool { false }
+    ///
+    ///     fn handle_read(&mut self, channel: &mut Channel<'_, With<N, [u8; 4096]>, Self>) -> Result<()> {
+    ///         let Received::Data(n) = channel.recv_shared(|memory| memory)? else { return Ok(()) };
+    ///         match channel.send_shared(|memory| memory.get(..n).unwrap_or_default())? {
+    ///             sent if sent < n => Err(Error::user("it does not read", 0)),
+    ///             _ => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn recv_shared(&mut self, memory: impl FnOnce(&mut S) -> &mut [u8]) -> Result<Received> {
+        let left = self.left(|allowance| allowance.receive);
+        let share = self.share(usize::MAX, left);
+        self.receive(left, |net, socket| {
+            let into = memory(&mut net.shared);
+            let most = into.len().min(share);
+            net.below.recv(socket, into.get_mut(..most).unwrap_or_default())
+        })
+    }
+
+    /// Sends from memory that the channels share. As [`send`](Io::send) otherwise.
+    #[inline]
+    pub fn send_shared(&mut self, bytes: impl FnOnce(&S) -> &[u8]) -> Result<usize> {
+        let left = self.left(|allowance| allowance.send);
+        let share = self.share(usize::MAX, left);
+        self.transmit(left, |net, socket| {
+            let from = bytes(&net.shared);
+            net.below.send(socket, from.get(..share.min(from.len())).unwrap_or_default())
+        })
+    }
 }
 
 impl<N: Net, S> Layer for With<N, S> {

@@ -128,14 +128,20 @@ impl<S> Own<S> {
         self.interests = self.interests & !(mark as u8) | if there { mark as u8 } else { 0 };
     }
 
-    /// Whether all that can have changed is what the channel wants: it is an open connection and watched, nobody has put it on the list,
-    /// nothing was found out about it, nothing is muted or held, and no deadline waits to be filed.
+    /// Whether all that can have changed is what the channel wants: it is an open connection and watched, nobody has put it
+    /// on the list, nothing was found out about it, nothing is muted or held, and no deadline waits to be filed.
     pub(crate) fn is_plain(&self) -> bool {
         const MUTED_OR_HELD: u8 = Interest::ALL.bits() << MUTED_SHIFT | Mark::Held as u8;
         self.stage == Stage::Open
             && self.flags.0 & (Flags::UNSETTLED.0 | Flags::DIRTY.0) == Flags::REGISTERED.0
             && self.interests & MUTED_OR_HELD == 0
             && !self.filing.is_late()
+    }
+
+    /// Whether nobody has said that what comes in is not wanted, as far as that is not the predicate's business.
+    pub(crate) fn hears(&self) -> bool {
+        const DEAF: u8 = Interest::READ.bits() << MUTED_SHIFT | Mark::Paused as u8;
+        self.interests & DEAF == 0
     }
 
     /// What a slot forgets when its channel has gone.

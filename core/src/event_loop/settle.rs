@@ -6,7 +6,7 @@ use super::EventLoop;
 use crate::channel::split;
 use crate::firing;
 use crate::imply::Step;
-use crate::slot::{Flags, Mark, NIL, Slot};
+use crate::slot::{Flags, Ledger, Mark, NIL, Slot};
 use crate::stage::Stage;
 use crate::trace::{closed, settled};
 use crate::{Backend, Channel, Dispatcher, Instant, Interest, Io, Net, Result, State, Storage};
@@ -53,7 +53,15 @@ where
     }
 
     /// One pass over those that were touched before it.
+    #[inline]
     fn settle_touched(&mut self, serves: bool) {
+        let Ledger { dirty, freed, starved, .. } = self.ledger;
+        if dirty != NIL || freed || starved {
+            self.settle_all(serves);
+        }
+    }
+
+    fn settle_all(&mut self, serves: bool) {
         let mut now = None;
         let mut next = core::mem::replace(&mut self.ledger.dirty, NIL);
         while let Some(slot) = self.slots.as_mut_slice().get_mut(next as usize) {

@@ -39,11 +39,13 @@ impl Dispatcher<Net> for Echo {
 
     fn handle_read(&mut self, channel: &mut Channel<'_, Net, Self>) -> Result<()> {
         let Self::Client(rest) = self else { return Ok(()) };
-        // The net is lent to the channel while it receives, so the buffer is taken out of it for that long.
-        let mut scratch = std::mem::take(&mut channel.net().shared.scratch);
-        let served = Self::serve(rest, channel, &mut scratch);
-        channel.net().shared.scratch = scratch;
-        served
+        if let Received::Data(n) = channel.recv_shared(|shared| &mut shared.scratch)? {
+            let sent = channel.send_shared(|shared| &shared.scratch[..n])?;
+            if sent < n {
+                rest.keep(&channel.net().shared.scratch[sent..n]);
+            }
+        }
+        Ok(())
     }
 
     fn handle_write(&mut self, channel: &mut Channel<'_, Net, Self>) -> Result<()> {
@@ -59,18 +61,6 @@ impl Dispatcher<Net> for Echo {
             && channel.net().shared.census.left()
         {
             channel.stop();
-        }
-        Ok(())
-    }
-}
-
-impl Echo {
-    fn serve(rest: &mut Rest, channel: &mut Channel<'_, Net, Self>, scratch: &mut [u8]) -> Result<()> {
-        if let Received::Data(n) = channel.recv(scratch)? {
-            let sent = channel.send(&scratch[..n])?;
-            if sent < n {
-                rest.keep(&scratch[sent..n]);
-            }
         }
         Ok(())
     }
