@@ -27,12 +27,12 @@ for target in "$@"; do
   export "CC_$(echo "$target" | tr - _)=$prefix-gcc"
 
   # The kernel's own descriptors are the host's, but qemu's select copies sets of 1,024 and dies of any other. A limit for
-  # the process keeps it alive, and the cases that need more are skipped by name.
+  # the process keeps it alive, and the cases that need more are skipped by name; the tests of greater sets are the host's.
   few_descriptors() { (ulimit -n 1020 && "$@"); }
 
   echo "$target: core, the backends and the simulated network"
   $cargo test --quiet --target "$target" --package stheno-core --all-features --lib --tests
-  few_descriptors $cargo test --quiet --target "$target" --package stheno-select --features alloc
+  few_descriptors $cargo test --quiet --target "$target" --package stheno-select --features alloc --lib --test contract
   $cargo test --quiet --target "$target" --package stheno-poll --features alloc,heapless
   $cargo test --quiet --target "$target" --package stheno-epoll --features alloc
   $cargo test --quiet --target "$target" --package stheno-conformance --lib --test sim_allocation --test sim_clauses \
