@@ -42,7 +42,9 @@ const MORE_THAN_TEN: &[&str] = &[
 ];
 
 const MORE_THAN_THREE: &[&str] = &[
+    "contract/a-chunk-comes-back-from-whoever-ends",
     "contract/a-key-comes-back-whole",
+    "contract/a-pool-serves-more-clients-than-it-has-chunks",
     "contract/a-turn-accepts-within-its-budget",
     "contract/an-interruption-that-a-net-lets-out-is-no-event",
     "contract/changes-between-results-neither-lose-nor-repeat-any",
@@ -60,6 +62,7 @@ const MORE_THAN_THREE: &[&str] = &[
     "contract/two-thousand-are-watched-and-one-is-found",
     "contract/want-of-descriptors-rests-the-listener",
     "contract/whoever-takes-few-of-many-reaches-all",
+    "contract/who-waits-for-a-chunk-is-served-in-order",
     "contract/whoever-takes-few-reaches-all",
     "scenario/accept-burst",
     "scenario/many-callers",
