@@ -77,7 +77,7 @@ use crate::{Error, ErrorKind, Layer, Net, Result, Storage};
 
 use chunks::{Chunks, HEADER};
 pub use line::Place;
-use line::Places;
+use line::{Places, Refusal};
 pub use loan::Loan;
 #[cfg(feature = "alloc")]
 pub use memory::Heap;
@@ -201,16 +201,15 @@ struct Pool<S, W> {
 }
 
 impl<S: Memory, W: Storage<Place>> Pool<S, W> {
-    /// A chunk for a channel; `None` where all that are left are for those in line.
-    fn lend(&mut self, index: u32) -> Result<Option<u32>> {
-        if !self.places.may_borrow(index, self.chunks.left)? {
-            return Ok(None);
-        }
-        let Some(place) = self.places.get_mut(index) else { return Ok(None) };
-        let Some(chunk) = self.chunks.lend(index, place.chunks) else { return Ok(None) };
+    /// A chunk for a channel.
+    #[inline]
+    fn lend(&mut self, index: u32) -> Result<u32, Refusal> {
+        self.places.may_borrow(index, self.chunks.left)?;
+        let place = self.places.get_mut(index).ok_or(Refusal::NoPlace)?;
+        let chunk = self.chunks.lend(index, place.chunks).ok_or(Refusal::Wait)?;
         place.chunks = chunk;
         self.places.leave(index);
-        Ok(Some(chunk))
+        Ok(chunk)
     }
 
     /// Puts a channel in line, once.
@@ -219,23 +218,30 @@ impl<S: Memory, W: Storage<Place>> Pool<S, W> {
     }
 
     /// Takes a chunk back from the channel that holds it.
+    #[inline]
     fn take_back(&mut self, index: u32, chunk: u32) {
-        let Some(place) = self.places.get_mut(index) else { return };
-        // Of the chunks that a channel holds, few at the most, this one is taken out.
         let after = self.chunks.next(chunk);
-        if place.chunks == chunk {
-            place.chunks = after;
-        } else {
-            let mut before = place.chunks;
-            while self.chunks.next(before) != chunk {
-                match self.chunks.next(before) {
-                    chunks::NONE => return,
-                    next => before = next,
-                }
+        match self.places.get_mut(index) {
+            Some(place) if place.chunks == chunk => place.chunks = after,
+            Some(place) => {
+                let first = place.chunks;
+                self.take_out(first, chunk, after);
             }
-            self.chunks.set_next(before, after);
+            None => return,
         }
         self.chunks.give_back(chunk);
+    }
+
+    /// Takes a chunk out of those that a channel holds, few at the most, behind the first one.
+    fn take_out(&mut self, first: u32, chunk: u32, after: u32) {
+        let mut before = first;
+        while before != chunks::NONE {
+            let next = self.chunks.next(before);
+            if next == chunk {
+                return self.chunks.set_next(before, after);
+            }
+            before = next;
+        }
     }
 
     /// Takes back whatever a channel that has ended held, its place in line included.

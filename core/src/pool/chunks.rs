@@ -26,16 +26,36 @@ pub(super) struct Chunks<S> {
     fresh: u32,
 }
 
-/// What is known of a chunk that is lent.
+/// What is known of a chunk, as it lies in front of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Header {
     /// Free: the next free one. Lent: the next one of the same channel.
     next: u32,
     /// The index of the channel that holds it.
     holder: u32,
-    /// Where what waits in it begins, and how many bytes it is.
-    start: u16,
-    len: u16,
+    /// Where what waits in it begins, and above that how many bytes it is.
+    position: u32,
+}
+
+impl Header {
+    #[inline]
+    fn read(bytes: &[u8; HEADER]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        let word = |at| words.get(at).map_or(NONE, |word| u32::from_ne_bytes(*word));
+        Self { next: word(0), holder: word(1), position: word(2) }
+    }
+
+    #[inline]
+    fn write(self, bytes: &mut [u8; HEADER]) {
+        let (words, _) = bytes.as_chunks_mut::<4>();
+        for (to, word) in words.iter_mut().zip([self.next, self.holder, self.position]) {
+            *to = word.to_ne_bytes();
+        }
+    }
+
+    const fn len(self) -> u16 {
+        (self.position >> 16) as u16
+    }
 }
 
 impl<S: Memory> Chunks<S> {
@@ -51,88 +71,93 @@ impl<S: Memory> Chunks<S> {
     }
 
     /// A chunk for this channel, in front of another that it holds.
+    #[inline]
     pub(super) fn lend(&mut self, holder: u32, next: u32) -> Option<u32> {
-        let chunk = if self.free != NONE {
-            let chunk = self.free;
-            self.free = self.next(chunk);
-            chunk
-        } else if self.fresh < self.count {
-            let chunk = self.fresh;
-            self.fresh += 1;
-            self.memory.make_ready(self.at(self.fresh));
-            chunk
-        } else {
-            return None;
-        };
+        let lent = Header { next, holder, position: 0 };
+        let chunk = if self.free == NONE { self.fresh()? } else { self.free };
+        let (header, _) = self.open(chunk)?;
+        let free = Header::read(header).next;
+        lent.write(header);
+        self.free = if self.free == NONE { NONE } else { free };
         self.left = self.left.saturating_sub(1);
-        self.write(chunk, Header { next, holder, start: 0, len: 0 });
         Some(chunk)
     }
 
-    pub(super) fn give_back(&mut self, chunk: u32) {
-        self.write(chunk, Header { next: self.free, holder: NONE, start: 0, len: 0 });
-        self.free = chunk;
-        self.left = self.left.saturating_add(1);
+    /// One that was never lent.
+    #[cold]
+    fn fresh(&mut self) -> Option<u32> {
+        let chunk = self.fresh;
+        if chunk >= self.count {
+            return None;
+        }
+        self.fresh += 1;
+        self.memory.make_ready(self.at(self.fresh));
+        Some(chunk)
     }
 
+    #[inline]
+    pub(super) fn give_back(&mut self, chunk: u32) {
+        let next = self.free;
+        if let Some((header, _)) = self.open(chunk) {
+            Header { next, holder: NONE, position: 0 }.write(header);
+            self.free = chunk;
+            self.left = self.left.saturating_add(1);
+        }
+    }
+
+    #[inline]
     pub(super) fn next(&self, chunk: u32) -> u32 {
-        self.read(chunk).map_or(NONE, |header| header.next)
+        self.header(chunk).map_or(NONE, |header| header.next)
     }
 
     pub(super) fn set_next(&mut self, chunk: u32, next: u32) {
-        if let Some(header) = self.read(chunk) {
-            self.write(chunk, Header { next, ..header });
+        if let Some((header, _)) = self.open(chunk) {
+            Header { next, ..Header::read(header) }.write(header);
         }
     }
 
     /// Whether this channel holds the chunk, with so many bytes that wait in it.
+    #[inline]
     pub(super) fn is_held(&self, chunk: u32, holder: u32, len: u16) -> bool {
-        self.read(chunk).is_some_and(|header| header.holder == holder && header.len == len)
+        self.header(chunk).is_some_and(|header| header.holder == holder && header.len() == len)
     }
 
     /// What waits in a chunk, as a buffer over it.
+    #[inline]
     pub(super) fn buffer(&mut self, chunk: u32) -> Buffer<&mut [u8]> {
-        let position = self.read(chunk).map_or((0, 0), |header| (header.start.into(), header.len.into()));
-        let (at, bytes) = (self.at(chunk), self.bytes.into());
-        let rest = self.memory.bytes_mut().get_mut(at..).and_then(|rest| rest.get_mut(HEADER..)).unwrap_or_default();
-        Buffer::at(rest.get_mut(..bytes).unwrap_or_default(), position)
+        let Some((header, bytes)) = self.open(chunk) else { return Buffer::new(&mut []) };
+        let header = Header::read(header);
+        Buffer::at(bytes, (header.position as u16 as usize, header.len().into()))
     }
 
     /// Remembers what the buffer over a chunk has come to. Says how many bytes wait.
+    #[inline]
     pub(super) fn keep(&mut self, chunk: u32, (start, len): (usize, usize)) -> u16 {
         // Neither is more than a chunk holds.
         let (start, len) = (start as u16, len as u16);
-        if let Some(header) = self.read(chunk) {
-            self.write(chunk, Header { start, len, ..header });
+        if let Some((header, _)) = self.open(chunk) {
+            let position = u32::from(len) << 16 | u32::from(start);
+            Header { position, ..Header::read(header) }.write(header);
         }
         len
     }
 
     /// Where a chunk's header is; past the end for one that does not exist.
+    #[inline]
     fn at(&self, chunk: u32) -> usize {
         (chunk as usize).saturating_mul(stride(self.bytes))
     }
 
-    fn read(&self, chunk: u32) -> Option<Header> {
-        let header = self.memory.bytes().get(self.at(chunk)..)?.first_chunk::<HEADER>()?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *header;
-        Some(Header {
-            next: u32::from_ne_bytes([a, b, c, d]),
-            holder: u32::from_ne_bytes([e, f, g, h]),
-            start: u16::from_ne_bytes([i, j]),
-            len: u16::from_ne_bytes([k, l]),
-        })
+    #[inline]
+    fn header(&self, chunk: u32) -> Option<Header> {
+        self.memory.bytes().get(self.at(chunk)..)?.first_chunk().map(Header::read)
     }
 
-    fn write(&mut self, chunk: u32, header: Header) {
-        let at = self.at(chunk);
-        let Some(place) = self.memory.bytes_mut().get_mut(at..).and_then(|rest| rest.first_chunk_mut::<HEADER>())
-        else {
-            return;
-        };
-        let ([a, b, c, d], [e, f, g, h]) = (header.next.to_ne_bytes(), header.holder.to_ne_bytes());
-        let ([i, j], [k, l]) = (header.start.to_ne_bytes(), header.len.to_ne_bytes());
-        *place = [a, b, c, d, e, f, g, h, i, j, k, l];
+    /// A chunk's header, and its bytes.
+    #[inline]
+    fn open(&mut self, chunk: u32) -> Option<(&mut [u8; HEADER], &mut [u8])> {
+        let (at, stride) = (self.at(chunk), stride(self.bytes));
+        self.memory.bytes_mut().get_mut(at..)?.get_mut(..stride)?.split_first_chunk_mut()
     }
 }
 

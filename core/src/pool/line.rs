@@ -79,17 +79,23 @@ impl<W: Storage<Place>> Places<W> {
     /// Whether a channel may borrow one of so many chunks that are left.
     ///
     /// Who was called may. Who was not may have what is left when everybody else who was called or stands in line is
-    /// counted. An error where there is no place for it.
-    pub(super) fn may_borrow(&mut self, index: u32, left: u32) -> Result<bool> {
+    /// counted.
+    #[inline]
+    pub(super) fn may_borrow(&mut self, index: u32, left: u32) -> Result<(), Refusal> {
         let place = match self.get(index) {
-            Some(place) => place,
-            // It came in this turn, and is used already.
-            None => {
-                self.grow();
-                self.get(index).ok_or(NO_PLACE)?
-            }
+            Some(place) => *place,
+            None => self.late(index)?,
         };
-        Ok(left > 0 && (self.is_called(place) || left > self.in_line.saturating_add(self.called)))
+        let claims = self.in_line.saturating_add(self.called);
+        if left > 0 && (left > claims || self.is_called(&place)) { Ok(()) } else { Err(Refusal::Wait) }
+    }
+
+    /// The place of one that came in this turn, and is used already.
+    #[cold]
+    #[inline(never)]
+    fn late(&mut self, index: u32) -> Result<Place, Refusal> {
+        self.grow();
+        self.get(index).copied().ok_or(Refusal::NoPlace)
     }
 
     fn is_called(&self, place: &Place) -> bool {
@@ -115,10 +121,16 @@ impl<W: Storage<Place>> Places<W> {
     }
 
     /// Takes a channel out of the line, wherever it stands, and its call back.
+    #[inline]
     pub(super) fn leave(&mut self, index: u32) {
+        if self.get(index).is_some_and(|place| place.before != OUT) {
+            self.unlink(index);
+        }
+    }
+
+    fn unlink(&mut self, index: u32) {
         let Some(place) = self.get(index).copied() else { return };
         match place.before {
-            OUT => return,
             CALLED => self.called = self.called.saturating_sub(u32::from(self.is_called(&place))),
             before => {
                 match self.get_mut(before) {
@@ -158,10 +170,31 @@ impl<W: Storage<Place>> Places<W> {
     }
 }
 
-const NO_PLACE: Error = Error::new(ErrorKind::Full, "the pool has no place for the channel").doing("borrow a chunk");
-/// What is asked of a loan that is not the channel's.
-pub(super) const NOT_LENT: Error =
-    Error::new(ErrorKind::Invalid, "the loan is another channel's, or was taken back").doing("use a loan");
+/// Why a channel gets no chunk: a byte, as errors are large, and on the way of the data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refusal {
+    /// Those that are left, if any, are for others, who came before.
+    Wait,
+    /// There is no place for the channel.
+    NoPlace,
+    /// The loan is not the channel's.
+    NotLent,
+}
+
+impl Refusal {
+    #[cold]
+    pub(super) fn error(self) -> Error {
+        match self {
+            Self::Wait => Error::new(ErrorKind::Full, "no chunk is left to keep the rest in").doing("send"),
+            Self::NoPlace => {
+                Error::new(ErrorKind::Full, "the pool has no place for the channel").doing("borrow a chunk")
+            }
+            Self::NotLent => {
+                Error::new(ErrorKind::Invalid, "the loan is another channel's, or was taken back").doing("use a loan")
+            }
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +202,8 @@ mod tests {
     use super::*;
     use crate::storage::Array;
     use std::vec::Vec;
+
+    const WAIT: Result<(), Refusal> = Err(Refusal::Wait);
 
     fn places<const N: usize>() -> Places<Array<Place, N>> {
         let mut places = Places::new(Array::default());
@@ -215,14 +250,14 @@ mod tests {
     fn who_comes_later_borrows_only_what_is_left_over() {
         let mut places = places::<3>();
         places.line_up(0);
-        assert_eq!((places.may_borrow(1, 1), places.may_borrow(1, 2)), (Ok(false), Ok(true)));
-        assert_eq!(places.may_borrow(0, 1), Ok(false), "not before it is called");
+        assert_eq!((places.may_borrow(1, 1), places.may_borrow(1, 2)), (WAIT, Ok(())));
+        assert_eq!(places.may_borrow(0, 1), WAIT, "not before it is called");
         assert_eq!((places.next(1, true), places.next(1, false)), (Some(0), None));
-        assert_eq!((places.may_borrow(1, 1), places.may_borrow(0, 1)), (Ok(false), Ok(true)));
+        assert_eq!((places.may_borrow(1, 1), places.may_borrow(0, 1)), (WAIT, Ok(())));
         places.line_up(0);
         assert_eq!(places.waiting(), 0, "who was called does not line up again");
         places.leave(0);
-        assert_eq!(places.may_borrow(1, 1), Ok(true));
+        assert_eq!(places.may_borrow(1, 1), Ok(()));
     }
 
     #[test]
@@ -233,7 +268,7 @@ mod tests {
         }
         assert_eq!((places.next(1, false), places.next(1, false)), (Some(0), None));
         assert_eq!((places.next(1, true), places.next(1, false)), (Some(1), None), "its chance is over");
-        assert_eq!(places.may_borrow(0, 1), Ok(false));
+        assert_eq!(places.may_borrow(0, 1), WAIT);
         places.line_up(0);
         assert_eq!(line(&places), [2, 0]);
         places.leave(1);
@@ -244,9 +279,9 @@ mod tests {
     fn no_room_for_a_place_is_an_error_and_harms_no_other() {
         let mut places = places::<2>();
         places.expect(2);
-        assert_eq!(places.may_borrow(2, 1).unwrap_err().kind(), ErrorKind::Full);
+        assert_eq!(places.may_borrow(2, 1), Err(Refusal::NoPlace));
         places.line_up(2);
         places.leave(2);
-        assert_eq!((places.waiting(), places.may_borrow(1, 1)), (0, Ok(true)));
+        assert_eq!((places.waiting(), places.may_borrow(1, 1)), (0, Ok(())));
     }
 }

@@ -1,9 +1,11 @@
 //! What a dispatcher holds instead of a buffer.
 
+use core::num::NonZeroUsize;
+
 use super::chunks::NONE;
-use super::line::NOT_LENT;
-use super::{Lending, Memory, Place};
-use crate::{Error, ErrorKind, Io, Net, Received, Result, Storage};
+use super::line::Refusal;
+use super::{Lending, Memory, Place, Pool};
+use crate::{Buffer, Error, ErrorKind, Io, Net, Received, Result, Storage};
 
 /// A buffer that is there only while something is in it: a FIFO of bytes in a chunk of a [`Lending`]'s pool.
 ///
@@ -92,33 +94,32 @@ impl Loan {
         }
         let left = channel.left(|allowance| allowance.receive);
         let share = channel.share(usize::MAX, left);
-        let (index, mut lacks) = (channel.index, false);
+        let (index, mut refused) = (channel.index, None);
         let received = channel.receive(left, |net, socket| {
-            lacks = !net.lend(index, self)?;
-            if lacks {
-                net.pool.line_up(index);
+            if let Err(refusal) = net.lend(index, self) {
+                refused = Some(refusal);
                 return Ok(Received::WouldBlock);
             }
-            net.change(index, self, |below, buffer| {
-                let [first, second] = buffer.free();
-                let now = share.min(first.len());
-                let first = first.get_mut(..now).unwrap_or_default();
-                let later = if N::VECTORED { share.saturating_sub(now).min(second.len()) } else { 0 };
-                let second = second.get_mut(..later).unwrap_or_default();
-                let received = match second.is_empty() {
-                    true => below.recv(socket, first),
-                    false => below.recv_vectored(socket, [first, second]),
-                };
-                if let Ok(Received::Data(n)) = received {
-                    buffer.commit(n);
-                }
-                received
-            })
+            let Lending { below, pool } = net;
+            let mut buffer = pool.chunks.buffer(self.chunk);
+            let [first, second] = buffer.free();
+            let now = share.min(first.len());
+            let first = first.get_mut(..now).unwrap_or_default();
+            let later = if N::VECTORED { share.saturating_sub(now).min(second.len()) } else { 0 };
+            let received = if later == 0 {
+                below.recv(socket, first)
+            } else {
+                below.recv_vectored(socket, [first, second.get_mut(..later).unwrap_or_default()])
+            };
+            buffer.commit(received.as_ref().map_or(0, |received| received.bytes().map_or(0, NonZeroUsize::get)));
+            let (position, full) = (buffer.position(), buffer.is_full());
+            pool.keep(index, self, position, full);
+            received
         });
-        if lacks {
-            channel.lack();
+        match refused {
+            None => received,
+            Some(refusal) => refused_by(refusal, channel),
         }
-        received
     }
 
     /// Sends as much as there is room for of what waits, in one call: what `handle_write` does. With the last byte the
@@ -139,23 +140,27 @@ impl Loan {
         let left = channel.left(|allowance| allowance.send);
         let share = channel.share(self.len(), left);
         let index = channel.index;
-        let flush = |net: &mut Lending<N, S, W>, socket: &mut N::Socket| {
-            net.check(index, self)?;
-            net.change(index, self, |below, buffer| {
-                let [first, second] = buffer.filled();
-                let now = share.min(first.len());
-                let first = first.get(..now).unwrap_or_default();
-                let later = if N::VECTORED { share.saturating_sub(now) } else { 0 };
-                let second = second.get(..later).unwrap_or_default();
-                let sent = match second.is_empty() {
-                    true => below.send(socket, first),
-                    false => below.send_vectored(socket, [first, second]),
-                };
-                buffer.consume(sent.ok().flatten().unwrap_or(0));
-                sent
-            })
-        };
-        channel.transmit(left, flush).map(drop)
+        channel.net.check(index, self).map_err(Refusal::error)?;
+        channel.transmit(left, |net, socket| {
+            let Lending { below, pool } = net;
+            let mut buffer = pool.chunks.buffer(self.chunk);
+            let [first, second] = buffer.filled();
+            let now = share.min(first.len());
+            let first = first.get(..now).unwrap_or_default();
+            let later = if N::VECTORED { share.saturating_sub(now) } else { 0 };
+            let sent = if later == 0 {
+                below.send(socket, first)
+            } else {
+                below.send_vectored(socket, [first, second.get(..later).unwrap_or_default()])
+            };
+            if let Ok(Some(n)) = sent {
+                buffer.consume(n);
+            }
+            let (position, full) = (buffer.position(), buffer.is_full());
+            pool.keep(index, self, position, full);
+            sent
+        })?;
+        Ok(())
     }
 
     /// Sends what can be sent at once, behind what waits already, and keeps the rest.
@@ -172,9 +177,7 @@ impl Loan {
     {
         channel.live()?;
         let index = channel.index;
-        if !channel.net.lend(index, self)? {
-            return Err(EMPTY);
-        }
+        channel.net.lend(index, self).map_err(Refusal::error)?;
         let first = self.is_empty();
         let sent = if bytes.len() > channel.net.chunk_bytes().saturating_sub(self.len()) {
             Err(NO_ROOM)
@@ -184,7 +187,10 @@ impl Loan {
             Ok(0)
         };
         let rest = sent.map_or(&[][..], |sent| bytes.get(sent..).unwrap_or_default());
-        channel.net.change(index, self, |_, buffer| buffer.push(rest));
+        channel.net.change(index, self, |buffer| {
+            // There was room for all of them.
+            let _ = buffer.push(rest);
+        });
         sent.map(drop)
     }
 
@@ -200,7 +206,7 @@ impl Loan {
         if self.is_empty() {
             return Ok(&mut []);
         }
-        channel.net.check(channel.index, self)?;
+        channel.net.check(channel.index, self).map_err(Refusal::error)?;
         let chunks = &mut channel.net.pool.chunks;
         let mut buffer = chunks.buffer(self.chunk);
         buffer.make_contiguous();
@@ -222,8 +228,8 @@ impl Loan {
         if self.is_empty() {
             return Ok(());
         }
-        channel.net.check(channel.index, self)?;
-        channel.net.change(channel.index, self, |_, buffer| buffer.consume(n));
+        channel.net.check(channel.index, self).map_err(Refusal::error)?;
+        channel.net.change(channel.index, self, |buffer| buffer.consume(n));
         Ok(())
     }
 
@@ -244,42 +250,59 @@ impl Loan {
 }
 
 impl<N, S: Memory, W: Storage<Place>> Lending<N, S, W> {
-    /// Sees to it that a loan has a chunk; says no where none is to be had.
-    fn lend(&mut self, index: u32, loan: &mut Loan) -> Result<bool> {
+    /// Sees to it that a loan has a chunk.
+    #[inline]
+    fn lend(&mut self, index: u32, loan: &mut Loan) -> Result<(), Refusal> {
         if loan.chunk != NONE {
-            return self.check(index, loan).map(|()| true);
+            return self.check(index, loan);
         }
-        let Some(chunk) = self.pool.lend(index)? else { return Ok(false) };
-        *loan = Loan { chunk, ..Loan::new() };
-        Ok(true)
+        *loan = Loan { chunk: self.pool.lend(index)?, ..Loan::new() };
+        Ok(())
     }
 
     /// Whether a loan is the channel's, and what it says of itself is so.
-    fn check(&self, index: u32, loan: &Loan) -> Result<()> {
-        if self.pool.chunks.is_held(loan.chunk, index, loan.len) { Ok(()) } else { Err(NOT_LENT) }
+    #[inline]
+    fn check(&self, index: u32, loan: &Loan) -> Result<(), Refusal> {
+        if self.pool.chunks.is_held(loan.chunk, index, loan.len) { Ok(()) } else { Err(Refusal::NotLent) }
     }
 
-    /// Does something with what waits; a chunk that is empty then goes back.
-    fn change<R>(
-        &mut self,
-        index: u32,
-        loan: &mut Loan,
-        what: impl FnOnce(&mut N, &mut crate::Buffer<&mut [u8]>) -> R,
-    ) -> R {
-        let Self { below, pool } = self;
-        let mut buffer = pool.chunks.buffer(loan.chunk);
-        let done = what(below, &mut buffer);
+    /// Changes what waits.
+    fn change(&mut self, index: u32, loan: &mut Loan, what: impl FnOnce(&mut Buffer<&mut [u8]>)) {
+        let mut buffer = self.pool.chunks.buffer(loan.chunk);
+        what(&mut buffer);
         let (position, full) = (buffer.position(), buffer.is_full());
-        (loan.len, loan.full) = (pool.chunks.keep(loan.chunk, position), full);
-        if loan.is_empty() {
-            pool.take_back(index, loan.chunk);
-            *loan = Loan::new();
-        }
-        done
+        self.pool.keep(index, loan, position, full);
     }
 }
 
-const EMPTY: Error = Error::new(ErrorKind::Full, "no chunk is left to keep the rest in").doing("send");
+impl<S: Memory, W: Storage<Place>> Pool<S, W> {
+    /// Remembers what waits in a loan's chunk; one that is empty goes back.
+    #[inline]
+    fn keep(&mut self, index: u32, loan: &mut Loan, position: (usize, usize), full: bool) {
+        if position.1 == 0 {
+            self.take_back(index, loan.chunk);
+            *loan = Loan::new();
+        } else {
+            (loan.len, loan.full) = (self.chunks.keep(loan.chunk, position), full);
+        }
+    }
+}
+
+/// No chunk is to be had: the channel waits for one, or there is something wrong.
+#[cold]
+#[inline(never)]
+fn refused_by<N: Net, S: Memory, W: Storage<Place>>(
+    refusal: Refusal,
+    channel: &mut Io<'_, Lending<N, S, W>>,
+) -> Result<Received> {
+    if refusal != Refusal::Wait {
+        return Err(refusal.error());
+    }
+    channel.net.pool.line_up(channel.index);
+    channel.lack();
+    Ok(Received::WouldBlock)
+}
+
 const NO_ROOM: Error = Error::new(ErrorKind::Full, "the chunk is full").doing("send");
 
 #[cfg(test)]

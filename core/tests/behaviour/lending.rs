@@ -566,6 +566,11 @@ fn what_is_sent_waits_in_a_chunk_as_far_as_the_network_does_not_take_it() {
     loan.send(&mut scene.io(a), b"1234").unwrap();
     assert!(loan.is_full());
     assert_eq!(loan.fill_from(&mut scene.io(a)), Ok(Received::Data(0)));
+    // While the network takes nothing it stays full.
+    scene.memory().gulp = 0;
+    loan.flush(&mut scene.io(a)).unwrap();
+    assert!(loan.is_full());
+    scene.memory().gulp = 3;
     // Nor without a chunk.
     let sent = scene.memory().count.send;
     assert_eq!(Loan::new().send(&mut scene.io(b), b"x").unwrap_err().kind(), ErrorKind::Full);
