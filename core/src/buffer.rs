@@ -155,8 +155,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
         let (start, len) = (self.start, self.len);
         let memory = self.memory.as_mut();
         let start = if start + len > memory.len() {
-            // It never begins past the end; `rotate_left` would panic.
-            memory.rotate_left(start.min(memory.len()));
+            // Turned by three reversals, which cannot panic as `rotate_left` can, wherever it begins.
+            let (front, back) = memory.split_at_mut_checked(start).unwrap_or_default();
+            front.reverse();
+            back.reverse();
+            memory.reverse();
             0
         } else {
             start

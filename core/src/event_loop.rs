@@ -374,7 +374,8 @@ where
             let now = if N::DEADLINES { self.clock() } else { self.resume };
             if let (Some(began), Some(now)) = (began, now) {
                 turn.timeouts += self.run_due(now);
-                left = left.map(|left| left.saturating_sub(now.saturating_since(began)));
+                // What is left of it, without arithmetic on times of the library's, which can panic.
+                left = left.map(|left| (began + left).saturating_since(now));
             }
             self.settle_pass(false);
             if let Some(why) = stuck {

@@ -222,7 +222,9 @@ impl<N: Net> Io<'_, N> {
     #[inline(never)]
     fn received_no_data(&mut self, received: Result<Received>) -> Result<Received> {
         match &received {
-            Ok(Received::Data(_)) => self.own.flags |= Flags::RECEIVED,
+            // A stream that brings nothing was asked for nothing.
+            Ok(Received::Data(_)) if self.own.stage == Stage::Datagram => self.own.flags |= Flags::RECEIVED,
+            Ok(Received::Data(_)) => {}
             Ok(Received::End) => self.found(Flags::ENDED),
             Ok(Received::WouldBlock) => {}
             // Whether there is more is not known: whoever reads what a peer left has not come to its end.
@@ -250,7 +252,13 @@ impl<N: Net> Io<'_, N> {
     }
 
     /// Sends from two slices, the first one first.
+    ///
+    /// A datagram in two pieces is [`Unsupported`](ErrorKind::Unsupported) over a net that takes
+    /// [one slice at a time](Net::VECTORED).
     pub fn send_vectored(&mut self, from: [&[u8]; 2]) -> Result<usize> {
+        if !N::VECTORED && self.own.stage == Stage::Datagram && from.iter().all(|slice| !slice.is_empty()) {
+            return Err(IN_PIECES.doing("send"));
+        }
         let [first, second] = if N::VECTORED { from } else { one_of(from, |slice| slice.is_empty()) };
         if first.is_empty() && second.is_empty() {
             return self.live().map(|_| 0);
@@ -279,7 +287,8 @@ impl<N: Net> Io<'_, N> {
 
     /// Sends one urgent byte; `false` where there is no room for now.
     pub fn send_urgent(&mut self, byte: u8) -> Result<bool> {
-        let left = self.left(|_| usize::MAX);
+        // It is sent although nothing is left, which it then takes away.
+        let left = self.left(|allowance| allowance.send).max(1);
         let sent = self.transmit(left, |net, socket| Ok(net.send_urgent(socket, byte)?.then_some(1)))?;
         Ok(sent > 0)
     }
@@ -493,10 +502,16 @@ impl<N: Net> Io<'_, N> {
 
     /// Reads again what it did not read for want of something, unless the program has paused it meanwhile.
     pub(crate) fn go_on(&mut self) {
-        if self.own.stage != Stage::Listening && self.own.flags.intersects(Flags::LACKING) {
+        if self.lacks() {
             self.resume();
             self.read_again();
         }
+    }
+
+    /// Whether the channel is paused for want of something.
+    #[inline]
+    pub(crate) fn lacks(&self) -> bool {
+        self.own.flags.intersects(Flags::LACKING) && self.own.stage != Stage::Listening
     }
 
     /// A pause is the program's own from here on, or over.
@@ -633,6 +648,7 @@ pub(crate) fn unless_interrupted<R>(done: Result<R>, nothing: R) -> Result<R> {
 
 pub(crate) const CLOSED: Error = Error::new(ErrorKind::Stale, "the channel is closed");
 const NO_SOCKET: Error = Error::new(ErrorKind::Unsupported, "a timer has no socket");
+const IN_PIECES: Error = Error::new(ErrorKind::Unsupported, "this network takes a datagram in one piece");
 const HALF_SHUT: Error = Error::new(ErrorKind::Unsupported, "the sending half is shut");
 const NOT_CONNECTED: Error = Error::new(ErrorKind::Unsupported, "the channel is not connected");
 const _: () = assert!(NIL > i32::MAX as u32, "no slot has the index that ends a list");

@@ -1,6 +1,7 @@
 //! Nets made of other nets.
 
 use crate::net::{Datagram, Half, Kind, Received};
+use crate::stage::Stage;
 use crate::trace::Seen;
 use crate::{Error, Io, Net, Result, State};
 
@@ -36,6 +37,7 @@ pub trait Layer {
     type Below: Net;
 
     const DEADLINES: bool = <Self::Below as Net>::DEADLINES;
+    const VECTORED: bool = <Self::Below as Net>::VECTORED;
 
     /// The net below.
     fn below(&self) -> &Self::Below;
@@ -140,7 +142,7 @@ impl<L: Layer> Net for L {
     type Socket = <L::Below as Net>::Socket;
     type Address = <L::Below as Net>::Address;
     const DEADLINES: bool = <L as Layer>::DEADLINES;
-    const VECTORED: bool = <L::Below as Net>::VECTORED;
+    const VECTORED: bool = <L as Layer>::VECTORED;
 
     #[inline]
     fn describe(code: i32) -> &'static str {
@@ -264,7 +266,7 @@ pub struct With<N, S> {
 
 impl<N: Net, S> Io<'_, With<N, S>> {
     /// Receives into memory that the channels share: one buffer for all of them, as long as what comes is dealt with before
-    /// the handler returns. As [`recv`](Io::recv) otherwise.
+    /// the handler returns. As [`recv`](Io::recv) otherwise; into no memory nothing is received, `Data(0)`.
     ///
     /// ```
     /// use stheno_core::{Channel, Dispatcher, Error, Net, Received, Result, With};
@@ -291,18 +293,27 @@ impl<N: Net, S> Io<'_, With<N, S>> {
         self.receive(left, |net, socket| {
             let into = memory(&mut net.shared);
             let most = into.len().min(share);
-            net.below.recv(socket, into.get_mut(..most).unwrap_or_default())
+            match into.get_mut(..most) {
+                Some(into) if !into.is_empty() => net.below.recv(socket, into),
+                _ => Ok(Received::Data(0)),
+            }
         })
     }
 
-    /// Sends from memory that the channels share. As [`send`](Io::send) otherwise.
+    /// Sends from memory that the channels share. As [`send`](Io::send) otherwise, but that a channel which cannot send says
+    /// so of no bytes as well.
     #[inline]
     pub fn send_shared(&mut self, bytes: impl FnOnce(&S) -> &[u8]) -> Result<usize> {
         let left = self.left(|allowance| allowance.send);
         let share = self.share(usize::MAX, left);
+        // An empty datagram is one.
+        let messages = self.own.stage == Stage::Datagram;
         self.transmit(left, |net, socket| {
             let from = bytes(&net.shared);
-            net.below.send(socket, from.get(..share.min(from.len())).unwrap_or_default())
+            match from.get(..share.min(from.len())) {
+                Some(from) if messages || !from.is_empty() => net.below.send(socket, from),
+                _ => Ok(Some(0)),
+            }
         })
     }
 }

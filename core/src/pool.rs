@@ -201,14 +201,14 @@ struct Pool<S, W> {
 }
 
 impl<S: Memory, W: Storage<Place>> Pool<S, W> {
-    /// A chunk for a channel.
+    /// A chunk for a channel. One that stands in line stays there, as it waits for another one; one that was called has come.
     #[inline]
     fn lend(&mut self, index: u32) -> Result<u32, Refusal> {
         self.places.may_borrow(index, self.chunks.left)?;
         let place = self.places.get_mut(index).ok_or(Refusal::NoPlace)?;
         let chunk = self.chunks.lend(index, place.chunks).ok_or(Refusal::Wait)?;
         place.chunks = chunk;
-        self.places.leave(index);
+        self.places.come(index);
         Ok(chunk)
     }
 

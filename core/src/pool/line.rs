@@ -120,6 +120,14 @@ impl<W: Storage<Place>> Places<W> {
         self.in_line = self.in_line.saturating_add(1);
     }
 
+    /// Who was called has come.
+    #[inline]
+    pub(super) fn come(&mut self, index: u32) {
+        if self.get(index).is_some_and(|place| place.before == CALLED) {
+            self.unlink(index);
+        }
+    }
+
     /// Takes a channel out of the line, wherever it stands, and its call back.
     #[inline]
     pub(super) fn leave(&mut self, index: u32) {

@@ -117,7 +117,14 @@ impl Loan {
             received
         });
         match refused {
-            None => received,
+            None => {
+                // It stood in line, and somebody else has read for it.
+                if channel.lacks() {
+                    channel.net.pool.places.leave(index);
+                    channel.go_on();
+                }
+                received
+            }
             Some(refusal) => refused_by(refusal, channel),
         }
     }

@@ -4,6 +4,7 @@ mod actor;
 #[path = "../memory/mod.rs"]
 mod memory;
 
+mod at_once;
 mod chat;
 mod closing;
 mod connecting;
@@ -22,13 +23,16 @@ mod keys;
 mod layers;
 mod lending;
 mod listening;
+mod loans_of_two_kinds;
 mod loops;
+mod one_slice;
 mod order;
 mod outboxes;
 mod pressure;
 mod producers;
 mod seen;
 mod sending;
+mod shared;
 mod silence;
 mod tables;
 mod timers;
