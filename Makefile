@@ -136,7 +136,6 @@ strace: ## the system calls of a turn with 10,000 idle channels (needs strace)
 	$(CARGO) build --release --example echo
 	$(CARGO) test --release --test system_calls -- --nocapture
 
-# Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
 pressure: ## the proxy between a fast sender and a reader of 1 KB/s, for PRESSURE=30 seconds on each backend
 	PRESSURE_SECONDS=$(PRESSURE) $(CARGO) test --test programs_proxy a_fast_sender -- --nocapture
 
@@ -149,6 +148,7 @@ size: ## what the programs without libc, and parts on a Cortex-M3, take; fails w
 size-accept: ## the same, and the table in examples/footprint/sizes.md is written anew
 	@SIZE_ACCEPT=1 $(CARGO) test --quiet --test size -- --nocapture
 
+# Valgrind hides the system's clock page, which rustix looks for unless it stands on libc.
 deadlines: ## what an idle timeout costs that moves at each message (needs valgrind and strace)
 	$(CARGO) bench --quiet --features rustix/use-libc --bench idle_timeout
 

@@ -87,8 +87,9 @@ pub trait Dispatcher<N: Net, T = Self> {
     /// A channel that does not, and whose peer is found gone by a send, is closed as it is: what it had no wish to read
     /// stays unread. Everything else that a peer sent before it went is read first (rule 3).
     ///
-    /// Asked after a handler of the channel ran, after it was [touched](crate::Io::touch), and before each step; never
-    /// for a channel that nothing happened to.
+    /// Asked before each step, when the channel's handlers for a firing have run, and, where it was
+    /// [touched](crate::Io::touch), once more at the end of the turn; never for a channel that nothing happened to. An answer
+    /// that another channel's handler changes is asked for again only if that touches the channel.
     fn readable(&self) -> bool {
         true
     }

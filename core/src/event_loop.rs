@@ -25,8 +25,8 @@ use crate::{Backend, Dispatcher, Error, Fired, Instant, Io, Key, Kind, Net, Read
 /// `T` is what the table holds (a [`Dispatcher`], often an enum of them), `N` the [`Net`], `B` the [`Backend`], `S` the
 /// [`Storage`] of the table. The package `stheno` has an alias that fills in the operating system's.
 ///
-/// A turn waits, dispatches what fired, runs what is due, and settles what was touched: interests that changed go to the
-/// backend, channels that ended are closed and their slots freed. Nothing in a turn costs time for a channel that nothing
+/// A turn waits, dispatches what fired, runs what is due, and settles what has changed or was touched: interests that changed
+/// go to the backend, channels that ended are closed and their slots freed. Nothing in a turn costs time for a channel that nothing
 /// happened to, and nothing allocates but the table itself, before a turn, where its storage can grow.
 ///
 /// Loops are independent of each other; a program may have several, one to a thread.

@@ -463,10 +463,10 @@ impl<N: Net> Io<'_, N> {
 
     // Being told.
 
-    /// Has the predicates asked again, for answers that depend on something outside the channel.
+    /// Has the predicates asked again at the end of the turn, for answers that depend on something outside the channel.
     ///
     /// Also takes back that an event is not told because nobody handled it (rule 6). A handler's own channel is asked
-    /// again without this.
+    /// again without this, when the handler has returned. [`neighbour`](crate::Channel::neighbour) touches by itself.
     pub fn touch(&mut self) {
         self.own.set_muted(Interest::NONE);
         self.ledger.touch(self.own, self.index);

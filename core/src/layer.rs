@@ -133,8 +133,8 @@ pub trait Layer {
         self.below_mut().observe(seen);
     }
     #[inline]
-    fn lends_to(&mut self, served: bool) -> Option<usize> {
-        self.below_mut().lends_to(served)
+    fn lends_to(&mut self, served: bool, slots: usize) -> Option<usize> {
+        self.below_mut().lends_to(served, slots)
     }
 }
 
@@ -237,8 +237,8 @@ impl<L: Layer> Net for L {
         Layer::observe(self, seen);
     }
     #[inline]
-    fn lends_to(&mut self, served: bool) -> Option<usize> {
-        Layer::lends_to(self, served)
+    fn lends_to(&mut self, served: bool, slots: usize) -> Option<usize> {
+        Layer::lends_to(self, served, slots)
     }
 }
 

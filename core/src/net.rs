@@ -173,7 +173,8 @@ pub trait Net {
     /// Whether there are bytes to receive that the backend does not know of, since a layer took them from the network
     /// already: then [`recv`](Self::recv) would not block, and the channel is served without waiting. By default none.
     ///
-    /// Asked when a channel that something happened to is settled, if it wants to read.
+    /// Asked when the handlers of a channel have run, and when it is settled because something else happened to it, if it
+    /// wants to read. A layer that takes bytes for one socket while it serves another has that channel touched.
     #[doc(alias = "pending")]
     fn holds(&self, socket: &Self::Socket) -> bool {
         let _ = socket;
@@ -246,10 +247,11 @@ pub trait Net {
     /// no other. See [`pool`](crate::pool). A net that lends nothing has no use for it, and by default it costs nothing.
     ///
     /// The loop asks at the end of each settling, until there is no other, and has the channel read again in the next one.
-    /// With `served` it says that who was named before has had its chance meanwhile.
+    /// With `served` it says that who was named before has had its chance meanwhile, and with `slots` how many the table has,
+    /// so that a layer can make room for what it keeps of each before handlers run.
     #[inline]
-    fn lends_to(&mut self, served: bool) -> Option<usize> {
-        let _ = served;
+    fn lends_to(&mut self, served: bool, slots: usize) -> Option<usize> {
+        let _ = (served, slots);
         None
     }
 }

@@ -24,15 +24,16 @@
 //!
 //! A chunk comes back when its bytes have gone, when it is [given back](Loan::give_back), and when its channel ends,
 //! however it ends, whether or not its program thinks of it. It does *not* come back while a peer takes nothing of what
-//! waits for it: as many such peers as there are chunks keep everyone else waiting. A server that faces strangers sets
-//! a [timeout](crate::Io::set_timeout) while its loan holds something.
+//! waits for it, nor while a request that has begun is not complete: as many such peers as there are chunks keep everyone else
+//! waiting. A server that faces strangers sets a [timeout](crate::Io::set_timeout) while its loan holds something.
 //!
 //! # Memory
 //!
 //! The chunks lie in any [`Memory`] that is a slice: an array, `&'static mut [u8]`, a box; [`bytes`] says how many they
 //! take with what the pool keeps of each. Or they lie on the heap: `Lending::on_heap` (feature `alloc`). Beside it the pool has a [`Place`]
 //! for each channel of the loop, 12 bytes, in any [`Storage`]: of fixed size it must have as many as the table has slots, and
-//! one that can grow does so before handlers run, never in a turn. Both are touched only as far as they were ever used, so
+//! one that can grow does so with the table, before handlers run; only for a program that dispatches by itself, to a channel that
+//! it has added since it last settled, where it is first needed. Both are touched only as far as they were ever used, so
 //! that a large pool costs a small program nothing where the system gives memory as it is touched.
 //!
 //! ```
@@ -177,18 +178,19 @@ impl<N: Net, S: Memory, W: Storage<Place>> Layer for Lending<N, S, W> {
     #[inline]
     fn observe(&mut self, seen: Seen) {
         match seen {
-            Seen::Opened(key, _) => self.pool.places.expect(key.index()),
+            Seen::Opened(key, _) => self.pool.places.expect(key.index().saturating_add(1)),
             Seen::Closed(key) => self.pool.release(key.index() as u32),
             _ => {}
         }
         self.below.observe(seen);
     }
     #[inline]
-    fn lends_to(&mut self, served: bool) -> Option<usize> {
+    fn lends_to(&mut self, served: bool, slots: usize) -> Option<usize> {
+        self.pool.places.expect(slots);
         self.pool.places.grow();
         match self.pool.places.next(self.pool.chunks.left, served) {
             Some(index) => Some(index as usize),
-            None => self.below.lends_to(served),
+            None => self.below.lends_to(served, slots),
         }
     }
 }

@@ -46,9 +46,10 @@ use crate::{Error, Interest, Key, Layer, Net, Readiness, Reason, Received, Resul
 ///
 /// In a turn they come in this order: [`Began`](Self::Began); what is settled of before; [`Waits`](Self::Waits); for each
 /// channel that fired [`Fired`](Self::Fired), and then its steps, each with what it told, what the channel's operations
-/// returned meanwhile, and what was concluded; what came due; for each channel that was touched
-/// [`Watched`](Self::Watched) or [`Closed`](Self::Closed); and [`Ended`](Self::Ended). What the program does between turns is
-/// shown as it does it.
+/// returned meanwhile, and what was concluded, and [`Watched`](Self::Watched) at once where nothing else has changed; what came
+/// due; for each channel that has changed or was touched [`Watched`](Self::Watched), it may be once more, or
+/// [`Closed`](Self::Closed), in no order that is promised; and [`Ended`](Self::Ended). What the program does between turns is shown
+/// as it does it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

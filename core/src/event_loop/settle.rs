@@ -1,4 +1,5 @@
-//! The end of a turn: interests, deadlines and closes of what was touched, each once.
+//! The end of a turn: interests, deadlines and closes of what was touched, each once, in no order that is promised. A channel
+//! for which nothing has changed is not on the list: it was found settled when its handlers had run.
 
 use core::time::Duration;
 
@@ -42,8 +43,9 @@ where
     #[inline]
     fn let_go_on(&mut self, served: bool) {
         let mut served = served;
-        for _ in 0..self.slots.as_slice().len() {
-            let Some(index) = self.net.lends_to(core::mem::take(&mut served)) else { return };
+        let slots = self.slots.as_slice().len();
+        for _ in 0..slots {
+            let Some(index) = self.net.lends_to(core::mem::take(&mut served), slots) else { return };
             let Self { net, slots, ledger, .. } = self;
             let Some((_, mut channel)) = split(slots.as_mut_slice(), net, ledger, index as u32) else { continue };
             if channel.state().is_live() {

@@ -49,9 +49,9 @@ impl<W> Places<W> {
         self.in_line as usize
     }
 
-    /// There will be a channel with this index.
-    pub(super) fn expect(&mut self, index: usize) {
-        self.expected = self.expected.max(index.saturating_add(1));
+    /// There will be so many channels.
+    pub(super) fn expect(&mut self, places: usize) {
+        self.expected = self.expected.max(places);
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
 
     fn places<const N: usize>() -> Places<Array<Place, N>> {
         let mut places = Places::new(Array::default());
-        places.expect(N - 1);
+        places.expect(N);
         places.grow();
         places
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn no_room_for_a_place_is_an_error_and_harms_no_other() {
         let mut places = places::<2>();
-        places.expect(2);
+        places.expect(3);
         assert_eq!(places.may_borrow(2, 1), Err(Refusal::NoPlace));
         places.line_up(2);
         places.leave(2);

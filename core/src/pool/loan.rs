@@ -13,7 +13,9 @@ use crate::{Buffer, Error, ErrorKind, Io, Net, Received, Result, Storage};
 /// as soon as it is empty the chunk goes back. A channel may have more than one, to receive into and to send from, say.
 ///
 /// What ends with a channel need not be given back: the pool takes it when the channel is closed. A loan that a program
-/// throws away before that keeps its chunk until then; [`give_back`](Self::give_back) it.
+/// throws away before that keeps its chunk until then; [`give_back`](Self::give_back) it. One that is carried over into another
+/// channel is refused there, as far as it can be told: where it lies in the same slot of the table, and holds as many bytes as
+/// the chunk of that number does now, it passes for its own.
 ///
 /// ```
 /// # use stheno_core::{Channel, Lending, Loan, Net, Received, Result, Storage, pool::{Memory, Place}};

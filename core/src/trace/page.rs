@@ -121,8 +121,8 @@ impl<const LINES: usize, const WORDS: usize> Trace<LINES, WORDS> {
         self.len == 0
     }
 
-    /// How many channels there was no line for. One that is settled twice in a turn, at its beginning and at its end,
-    /// counts twice.
+    /// How many channels there was no line for. One that is found settled when its handlers have run, and is touched after
+    /// that, counts twice.
     pub const fn lost(&self) -> usize {
         self.lost
     }
@@ -150,7 +150,7 @@ impl<const LINES: usize, const WORDS: usize> Trace<LINES, WORDS> {
     fn settled(&mut self, key: Key, goes: Goes) {
         match self.line(key) {
             Some(line) => line.goes = goes,
-            // Whatever is touched is settled, so each is counted here, and not for each thing that happened to it.
+            // Whatever something happens to is settled, so each is counted here, and not for each thing that happened to it.
             None => self.lost = self.lost.saturating_add(1),
         }
     }
