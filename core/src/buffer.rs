@@ -155,11 +155,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
         let (start, len) = (self.start, self.len);
         let memory = self.memory.as_mut();
         let start = if start + len > memory.len() {
-            // Turned by three reversals, which cannot panic as `rotate_left` can, wherever it begins.
+            // Turned by three reversals, which cannot panic as the library's `rotate_left` can, wherever it begins.
             let (front, back) = memory.split_at_mut_checked(start).unwrap_or_default();
-            front.reverse();
-            back.reverse();
-            memory.reverse();
+            reverse(front);
+            reverse(back);
+            reverse(memory);
             0
         } else {
             start
@@ -215,6 +215,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
 
 fn slice(memory: &[u8], from: usize, to: usize) -> &[u8] {
     memory.get(from..to).unwrap_or_default()
+}
+
+fn reverse(bytes: &mut [u8]) {
+    let (front, back) = bytes.split_at_mut_checked(bytes.len() / 2).unwrap_or_default();
+    for (one, other) in front.iter_mut().zip(back.iter_mut().rev()) {
+        core::mem::swap(one, other);
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::channel::{bound, connecting, listening, split};
 use crate::firing;
 use crate::io::CLOSED;
 use crate::slot::{Flags, Ledger, NIL, Slot};
+use crate::time::less;
 use crate::{Backend, Dispatcher, Error, Fired, Instant, Io, Key, Kind, Net, Readiness, Result, State, Storage};
 
 /// Many channels in one thread.
@@ -374,8 +375,7 @@ where
             let now = if N::DEADLINES { self.clock() } else { self.resume };
             if let (Some(began), Some(now)) = (began, now) {
                 turn.timeouts += self.run_due(now);
-                // What is left of it, without arithmetic on times of the library's, which can panic.
-                left = left.map(|left| (began + left).saturating_since(now));
+                left = left.map(|left| less(left, now.saturating_since(began)));
             }
             self.settle_pass(false);
             if let Some(why) = stuck {

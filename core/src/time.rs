@@ -56,6 +56,18 @@ impl core::ops::Add<Duration> for Instant {
     }
 }
 
+/// A time without another, or none. The library's own subtraction says the same, but the compiler does not always see that it
+/// cannot panic.
+pub(crate) const fn less(time: Duration, by: Duration) -> Duration {
+    let (nanos, borrows) = time.subsec_nanos().overflowing_sub(by.subsec_nanos());
+    let nanos = if borrows { nanos.wrapping_add(SECOND) } else { nanos };
+    let Some(seconds) = time.as_secs().checked_sub(by.as_secs()) else { return Duration::ZERO };
+    let Some(seconds) = seconds.checked_sub(borrows as u64) else { return Duration::ZERO };
+    Duration::new(seconds, nanos % SECOND)
+}
+
+const SECOND: u32 = 1_000_000_000;
+
 /// So many nanoseconds, as a time.
 ///
 /// Where a division of 64 bits is a routine of its own, of the better part of a kilobyte, it is done bit by bit: once in a
@@ -65,7 +77,6 @@ const fn duration(nanos: u64) -> Duration {
 }
 
 const fn bit_by_bit(nanos: u64) -> Duration {
-    const SECOND: u32 = 1_000_000_000;
     let (mut seconds, mut rest, mut bit) = (0_u64, 0_u32, 64);
     while bit > 0 {
         bit -= 1;
@@ -97,6 +108,16 @@ mod tests {
         for nanos in [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001, 123_456_789_012_345_678, u64::MAX - 1, u64::MAX]
         {
             assert_eq!(bit_by_bit(nanos), Duration::from_nanos(nanos));
+        }
+    }
+
+    #[test]
+    fn less_is_the_librarys_subtraction() {
+        let times = [0, 1, 999_999_999, 1_000_000_000, 1_999_999_999, 5_000_000_001].map(Duration::from_nanos);
+        for time in times.into_iter().chain([Duration::MAX]) {
+            for by in times.into_iter().chain([Duration::MAX]) {
+                assert_eq!(less(time, by), time.saturating_sub(by), "{time:?} - {by:?}");
+            }
         }
     }
 

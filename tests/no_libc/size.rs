@@ -47,6 +47,11 @@ const DROPPED: [(&str, &str, &str); 3] = [
 /// The loop, the rules, deadlines and an outbox take no more of a Cortex-M3's flash.
 const CORE_MOST: u64 = 8 * 1024;
 
+/// The server without libc takes no more code on poll, without deadlines; and on the others no more than so many hundredths of
+/// that.
+const POLL_MOST: u64 = 12 * 1024;
+const OTHERS_MOST: u64 = 115;
+
 struct Row {
     name: String,
     numbers: [Option<u64>; 5],
@@ -64,8 +69,13 @@ fn nothing_has_grown() {
         return;
     }
     core_stays_small(&rows);
+    servers_stay_small(&rows);
     let known = read(&std::fs::read_to_string(TABLE).expect("the table is there"));
     let grown: Vec<String> = rows.iter().flat_map(|row| compare(row, &known)).collect();
+    let here = |name: &str| rows.iter().any(|row| row.name.rsplit(", ").next() == name.rsplit(", ").next());
+    for gone in known.iter().filter(|known| here(&known.name) && !rows.iter().any(|row| row.name == known.name)) {
+        panic!("{} is in the table, and was not measured", gone.name);
+    }
     assert!(
         grown.is_empty(),
         "{}\n`make size-accept` takes the new sizes over, where they are meant",
@@ -91,6 +101,27 @@ fn core_stays_small(rows: &[Row]) {
     for row in rows.iter().filter(|row| row.name.starts_with(CORES_PART)) {
         let flash: u64 = row.numbers.iter().take(2).flatten().sum();
         assert!(flash <= CORE_MOST, "{}: {flash} bytes of flash, of which {CORE_MOST} are the most", row.name);
+    }
+}
+
+fn servers_stay_small(rows: &[Row]) {
+    for (features, on) in [("", "x86_64"), (" with deadlines", "x86_64"), ("", "aarch64")] {
+        let text = |program: &str| {
+            let name = format!("{program}{features}, {on}");
+            rows.iter().find(|row| row.name == name).and_then(|row| row.numbers[0])
+        };
+        let Some(poll) = text("echo_poll") else { continue };
+        assert!(
+            poll <= POLL_MOST || !features.is_empty(),
+            "echo_poll on {on}: {poll} bytes of code, {POLL_MOST} are the most"
+        );
+        for other in ["echo_select", "echo_epoll"] {
+            let code = text(other).expect("it was built with the others");
+            assert!(
+                code * 100 <= poll * OTHERS_MOST,
+                "{other}{features} on {on}: {code} bytes of code, {poll} on poll"
+            );
+        }
     }
 }
 
