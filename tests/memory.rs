@@ -82,3 +82,30 @@ fn the_readme_says_what_an_idle_connection_takes_whose_buffer_is_on_loan() {
     let line = format!("An idle connection of the example `echo` is {bytes} bytes of the process's memory");
     assert!(include_str!("../README.md").contains(&line), "the README lacks this:\n{line}");
 }
+
+/// The rows of `sizes.md`, which `make size` measures.
+fn kib(row: &str, columns: usize) -> String {
+    let table = include_str!("../examples/footprint/sizes.md");
+    let start = format!("| {row} | ");
+    let row = table.lines().find_map(|line| line.strip_prefix(&start)).expect("the table has the row");
+    let bytes: u32 = row.split(" | ").take(columns).map(|cell| cell.parse::<u32>().expect("a number")).sum();
+    format!("{:.1}", f64::from(bytes) / 1024.0)
+}
+
+#[test]
+fn the_readme_says_what_was_measured() {
+    let readme = include_str!("../README.md").replace('\n', " ");
+    let code = |features: &str| ["poll", "select", "epoll"].map(|on| kib(&format!("echo_{on}{features}, x86_64"), 1));
+    let ([poll, select, epoll], late) = (code(""), code(" with deadlines"));
+    let flash = |program: &str| kib(&format!("{program}, thumbv7m"), 2);
+    for said in [
+        format!(
+            "{poll} KiB of code on poll, {select} on select, {epoll} on epoll; with deadlines {}, {} and {}",
+            late[0], late[1], late[2]
+        ),
+        format!("the rules alone take {} KiB of flash, the loop with one channel {}", flash("rules"), flash("one")),
+        format!("each client {}, and with deadlines {}.", flash("echo_untimed"), flash("echo")),
+    ] {
+        assert!(readme.contains(&said), "the README does not say: {said}");
+    }
+}

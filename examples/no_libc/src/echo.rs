@@ -4,7 +4,9 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use stheno::{Address, Backend, Buffer, Channel, Dispatcher, Eof, EventLoop, Guest, Net, Received, Result, Slot};
+use stheno::{
+    Address, Backend, Buffer, Channel, Dispatcher, Eof, EventLoop, Guest, Net, Received, Result, Shut, Slot, State,
+};
 
 use crate::ground::say;
 
@@ -43,20 +45,21 @@ impl<N: Net> Dispatcher<N> for Echo {
     fn handle_read(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
         #[cfg(feature = "deadlines")]
         channel.set_timeout(PATIENCE);
-        if let Self::Client(waiting) = self
-            && let Received::Data(_) = channel.recv_into(waiting)?
-        {
-            self.handle_write(channel)?;
-        }
-        Ok(())
+        let Self::Client(waiting) = self else { return Ok(()) };
+        // What wraps around the end of the buffer comes, and goes, in a call of its own.
+        let [free, _] = waiting.free();
+        let Received::Data(received) = channel.recv(free)? else { return Ok(()) };
+        waiting.commit(received);
+        self.handle_write(channel)
     }
 
     fn handle_write(&mut self, channel: &mut Channel<'_, N, Self>) -> Result<()> {
         if let Self::Client(waiting) = self {
-            let sent = channel.send_vectored(waiting.filled())?;
+            let [first, _] = waiting.filled();
+            let sent = channel.send(first)?;
             waiting.consume(sent);
             // Nothing more will come, and everything has gone.
-            if waiting.is_empty() && !channel.state().can_read() {
+            if waiting.is_empty() && channel.state() == State::Open(Shut::Read) {
                 channel.close();
             }
         }

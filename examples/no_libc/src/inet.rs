@@ -44,8 +44,6 @@ impl Net for Inet {
     type Socket = Socket;
     type Address = SocketAddrV4;
     const DEADLINES: bool = cfg!(feature = "deadlines");
-    // What wraps around the end of a buffer may go in two calls.
-    const VECTORED: bool = false;
 
     fn socket(&mut self, kind: Kind, _: &SocketAddrV4) -> Result<Socket> {
         let kind = match kind {
