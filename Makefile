@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc unit no-std corpus matrix smoltcp other-select conformance board explore faults load drip pressure \
+.PHONY: help run test fmt clippy doc unit no-std corpus matrix smoltcp conformance board explore faults load drip pressure \
   strace deadlines frames observers bench bench-check bench-accept inject fuzz miri mutants cross size size-accept hammer
 
 CARGO ?= cargo
@@ -91,9 +91,6 @@ corpus: ## the inputs that fuzzing has kept, played once each (any toolchain)
 smoltcp: ## the suite on a network of another's: smoltcp, over its loopback device
 	$(CARGO) clippy --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	$(CARGO) test --manifest-path examples/smoltcp/Cargo.toml --target-dir $(TARGET_DIR)
-
-other-select: ## the suite on select where sockets begin at a high number and the third set means trouble
-	$(CARGO) test --package stheno-conformance --test other_select
 
 # What the unit tests have built, with every feature; `conformance` builds what a user gets.
 matrix: unit
