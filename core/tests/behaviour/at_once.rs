@@ -47,6 +47,8 @@ impl Observer for Look {
     }
 }
 
+type Watched = EventLoop<Reader, Traced<Memory, Look>, Watch, Table<Slot<Reader, Traced<Memory, Look>>>>;
+
 /// Reads, and wants to write once it has been told to.
 struct Reader(Rc<Cell<bool>>);
 
@@ -63,8 +65,7 @@ impl Dispatcher<Traced<Memory, Look>> for Reader {
 fn who_stays_as_it_is_is_seen_at_once_and_who_changes_at_the_end() {
     let (below, watch) = pair();
     let look = Look::default();
-    let mut events: EventLoop<Reader, Traced<Memory, Look>, Watch, Table<Slot<Reader, Traced<Memory, Look>>>> =
-        EventLoop::with_parts(Traced { below, observer: look.clone() }, watch, Table::default());
+    let mut events = Watched::with_parts(Traced { below, observer: look.clone() }, watch, Table::default());
     let (stays, changes) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
     let [a, b] = [&changes, &stays].map(|writes| {
         let (near, far) = events.net_mut().below.connection();
