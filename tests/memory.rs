@@ -6,7 +6,7 @@
 use stheno::epoll::AlwaysReady;
 use stheno::pool::Place;
 use stheno::storage::Array;
-use stheno::{Buffer, Dispatcher, EventLoop, Lending, Loan, Os, Slot, epoll, poll, select};
+use stheno::{Buffer, Dispatcher, EventLoop, Lending, Loan, Open, Os, Slot, epoll, poll, select};
 
 #[allow(dead_code, clippy::large_enum_variant)] // only its size is asked
 enum Echo<const BYTES: usize> {
@@ -68,6 +68,33 @@ fn the_readme_says_what_one_channel_adds() {
     );
     let readme = readme.replace('\n', " ");
     assert!(readme.contains(&line), "the README lacks this:\n{line}");
+}
+
+/// How many bytes of this process's memory are there.
+fn resident() -> usize {
+    let said = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let line = said.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+/// What a table, and a pool and its places, were given beyond what they use is an address and no memory.
+#[test]
+fn room_that_is_not_used_is_not_resident() {
+    const ROOM: usize = 1_000_000;
+    struct Idle(#[allow(dead_code)] Loan);
+    impl Dispatcher<Lending> for Idle {}
+    let before = resident();
+    let memory = stheno::pool::Heap::new(stheno::pool::bytes(10_000, 4096)).unwrap();
+    let net: Lending = Lending::new(Os, memory, 4096, Vec::with_capacity(ROOM)).unwrap();
+    let table: Vec<Slot<Idle, Lending>> = Vec::with_capacity(ROOM);
+    assert!(ROOM * Slot::<Idle, Lending>::BYTES > 50 << 20);
+    let mut events: EventLoop<Idle, Lending> = EventLoop::with_parts(net, Open::open().unwrap(), table);
+    let (ours, _theirs) = stheno::Socket::pair().unwrap();
+    let key = events.add(ours, Idle(Loan::new())).unwrap();
+    events.turn(Some(std::time::Duration::ZERO)).unwrap();
+    assert!(events.dispatcher(key).is_some());
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 8 << 20, "{grown} bytes are there for one channel");
 }
 
 /// What the load test measures in a process, as the compiler has it: a slot, and a place in the pool.

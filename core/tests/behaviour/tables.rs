@@ -84,3 +84,43 @@ fn what_has_been_used_is_used_again_first_and_no_slot_is_lost() {
     let taken = [(); 6].map(|()| add(&mut events).index());
     assert_eq!(taken, [0, 2, 3, 4, 5, 6]);
 }
+
+/// A loop that grows does not move what it holds, as long as the list has room.
+#[cfg(feature = "alloc")]
+#[test]
+fn slots_stay_where_they_are_while_the_table_has_room() {
+    const CHANNELS: usize = if cfg!(miri) { 200 } else { 1_000 };
+    let (log, (net, watch)) = (Log::default(), pair());
+    let table: Vec<Slot<Actor, Memory>> = Vec::with_capacity(CHANNELS + 64);
+    let mut events: EventLoop<Actor, Memory, Watch, _> = EventLoop::with_parts(net, watch, table);
+    let mut places = Vec::new();
+    for number in 0..CHANNELS {
+        let (socket, _) = events.net_mut().connection();
+        let key = events.add(socket, log.actor("a")).unwrap();
+        assert_eq!(key.index(), number, "the lowest number that was never used");
+        places.push((key, std::ptr::from_ref(events.dispatcher(key).unwrap())));
+        // The turn before which it keeps slots vacant.
+        if number % 100 == 0 {
+            events.turn(NO_WAIT).unwrap();
+        }
+    }
+    events.turn(NO_WAIT).unwrap();
+    for (key, place) in places {
+        assert_eq!(std::ptr::from_ref(events.dispatcher(key).unwrap()), place, "{key} has moved");
+    }
+}
+
+#[test]
+fn who_comes_is_given_the_slot_that_was_left_last() {
+    let (mut events, log) = (events(), Log::default());
+    let add = |events: &mut Events| {
+        let (socket, _) = events.net_mut().connection();
+        events.add(socket, log.actor("a")).unwrap()
+    };
+    let keys: Vec<_> = (0..8).map(|_| add(&mut events)).collect();
+    for left in [5, 1, 6] {
+        events.close(keys[left]).unwrap();
+    }
+    let taken = [(); 4].map(|()| add(&mut events).index());
+    assert_eq!(taken, [6, 1, 5, 8]);
+}
