@@ -33,7 +33,7 @@ Usage: echo [--backend NAME] [--port N] [--max N] [--buffers N] [--patience N]
 const BUFFER: usize = 4096;
 
 /// So many channels at the most have memory set aside for them; there may be more.
-const SET_ASIDE: u64 = 100_000;
+const SET_ASIDE: u64 = 1 << 20;
 
 /// What the channels share.
 struct House {
