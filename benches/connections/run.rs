@@ -28,10 +28,10 @@ const ACTIVE: u64 = 1_000;
 /// How many messages each of them says, so many times.
 const ROUNDS: u64 = 50;
 const TIMES: usize = 7;
-/// How many are opened between two looks at how it goes.
-const STEP: u64 = 100_000;
-/// How many calls may be on their way at a time; the server's line holds 1,024.
-const CALLS: u64 = 800;
+/// How many callers wait in the server's line, if the system lets it have so many.
+const LINE: u64 = 1_024;
+/// How often one is told how far it is.
+const TOLD: u64 = 100_000;
 /// How long the server may take to let in those who have called, or to let go of those who have left.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -81,7 +81,7 @@ fn run(wanted: u64, clients: u64) -> Outcome<()> {
     if few == 0 {
         return Err(format!("there is no room for a single connection: {}", plan.stopped_by()).into());
     }
-    let kernel = proc::system_memory("Slab")?;
+    let kernel = (proc::system_memory("Slab")?, proc::tcp_pages()?);
     let mut house = House::open(&plan)?;
     println!(
         "\n{} connections from {} addresses, {} client processes; {} of the connections are active.",
@@ -100,8 +100,8 @@ fn run(wanted: u64, clients: u64) -> Outcome<()> {
     house.admit(plan.connections)?;
     let opened = began.elapsed();
     let idle = house.resident()?;
-    let in_kernel = proc::system_memory("Slab")?.saturating_sub(kernel);
-    let pages = proc::tcp_pages()?;
+    let in_kernel = proc::system_memory("Slab")?.saturating_sub(kernel.0);
+    let pages = proc::tcp_pages()?.saturating_sub(kernel.1);
     let began = Instant::now();
     house.echo()?;
     let echoed = began.elapsed();
@@ -110,20 +110,21 @@ fn run(wanted: u64, clients: u64) -> Outcome<()> {
     let more = plan.connections - few;
     house.close()?;
 
-    println!("{} more opened in {opened:.1?}; each has echoed 64 bytes in {echoed:.1?}", grouped(more));
+    println!("{} more opened in {opened:.1?}; each of all has echoed 64 bytes in {echoed:.1?}", grouped(more));
     println!("stopped by: {}\n", plan.stopped_by());
     if more > 0 {
         let each = |now: u64| (now as f64 - before as f64) / more as f64;
         println!("the server's memory: {} MiB, for each connection beyond the first {}:", after >> 20, grouped(few));
         println!("  {:>8.1} bytes while it has said nothing", each(idle));
         println!("  {:>8.1} bytes once it has echoed", each(after));
+        println!("the kernel's, both ends of a connection together, idle:");
+        println!("  {:>8.1} bytes of its own structures (Slab)", in_kernel as f64 / plan.connections as f64);
+        println!("  {:>8.1} bytes of buffers (sockstat)", pages as f64 * 4096.0 / plan.connections as f64);
     }
-    println!("the kernel's, both ends of a connection together, idle:");
-    println!("  {:>8.1} bytes of its own structures (Slab)", in_kernel as f64 / plan.connections as f64);
-    println!("  {:>8.1} bytes of buffers (sockstat)", pages as f64 * 4096.0 / plan.connections as f64);
     println!("the server's processor time for a request of 64 bytes, {} at a time (half of {TIMES}):", grouped(few));
-    for (beside, [median, low, high]) in [(0, alone), (more, among)] {
-        println!("  {median:>8.2} µs ({low:.2} to {high:.2}) beside {} idle connections", grouped(beside));
+    let rows = [(0, alone), (more, among)];
+    for (beside, [median, low, high]) in &rows[..if more > 0 { 2 } else { 1 }] {
+        println!("  {median:>8.2} µs ({low:.2} to {high:.2}) beside {} idle connections", grouped(*beside));
     }
     Ok(())
 }
@@ -137,6 +138,8 @@ struct House {
     inside: u64,
     each: u64,
     addresses: u64,
+    /// How many may call at a time; more would have to call again.
+    line: u64,
     /// The server's descriptors before anybody called.
     own: u64,
 }
@@ -159,29 +162,27 @@ impl House {
         for number in 0..plan.clients {
             let first = (number * each).to_string();
             let from = Ipv4Addr::from(network + (number * addresses) as u32).to_string();
-            let window = (CALLS / plan.clients).max(1).to_string();
-            let args = [this, "client", address, &first, &from, &plan.at_an_address.to_string(), &window];
+            let args = [this, "client", address, &first, &from, &plan.at_an_address.to_string()];
             clients.push(children.start(format!("client {number}"), &args)?);
         }
         let addresses = addresses * plan.clients;
-        Ok(Self { children, server, clients, inside: 0, each, addresses, own })
+        let line = proc::number("/proc/sys/net/core/somaxconn")?.map_or(128, |most| most.clamp(2, LINE)) / 2;
+        Ok(Self { children, server, clients, inside: 0, each, addresses, line, own })
     }
 
     /// Has the clients call until so many connections are there, and waits until the server has let in all of them.
     fn admit(&mut self, connections: u64) -> Outcome<()> {
         let began = Instant::now();
         while self.inside < connections {
-            let next = connections.min(self.inside + STEP);
-            for (number, client) in (0..).zip(self.clients.clone()) {
-                // The first client is filled first, then the second, and so on.
-                let has = |all: u64| all.saturating_sub(number * self.each).min(self.each);
-                self.children.tell(client, &format!("open {}", has(next) - has(self.inside)))?;
-            }
-            self.done()?;
-            self.inside = next;
-            self.await_descriptors(self.own + next, "let in all who called")?;
-            if connections > STEP {
-                println!("  {} are inside after {:.1?}", grouped(next), began.elapsed());
+            let client = self.clients[(self.inside / self.each) as usize];
+            let left = self.each - self.inside % self.each;
+            let calls = self.line.min(left).min(connections - self.inside);
+            self.children.tell(client, &format!("open {calls}"))?;
+            self.done(&[client])?;
+            self.inside += calls;
+            self.await_descriptors(self.own + self.inside, "let in all who called")?;
+            if self.inside / TOLD > (self.inside - calls) / TOLD {
+                println!("  {} are inside after {:.1?}", grouped(self.inside), began.elapsed());
             }
         }
         Ok(())
@@ -206,7 +207,7 @@ impl House {
                 let (from, to) = ((number * each).min(inside), ((number + 1) * each).min(inside));
                 self.children.tell(*client, &format!("talk {} {ROUNDS}", until(to) - until(from)))?;
             }
-            self.done()?;
+            self.done(&clients)?;
             times.push((proc::run_time(server)? - before) as f64 / (active * ROUNDS) as f64 / 1000.0);
         }
         // The first time is for the caches.
@@ -220,16 +221,17 @@ impl House {
     }
 
     fn order(&mut self, what: &str) -> Outcome<()> {
-        for client in self.clients.clone() {
-            self.children.tell(client, what)?;
+        let clients = self.clients.clone();
+        for client in &clients {
+            self.children.tell(*client, what)?;
         }
-        self.done()
+        self.done(&clients)
     }
 
-    /// Waits until every client has done what it was told.
-    fn done(&mut self) -> Outcome<()> {
-        for client in self.clients.clone() {
-            let said = self.children.hear(client)?;
+    /// Waits until these clients have done what they were told.
+    fn done(&mut self, clients: &[usize]) -> Outcome<()> {
+        for client in clients {
+            let said = self.children.hear(*client)?;
             if said != "done" {
                 return Err(format!("a client said {said:?}").into());
             }
