@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test fmt clippy doc unit no-std corpus matrix smoltcp conformance board explore faults load drip pressure \
-  strace deadlines frames observers bench bench-check bench-accept inject fuzz miri mutants cross size size-accept hammer
+  strace deadlines frames observers million million-sim bench bench-check bench-accept inject fuzz miri mutants cross size size-accept hammer
 
 CARGO ?= cargo
 RUSTC ?= rustc
@@ -13,6 +13,7 @@ REPEAT ?=
 FORMAT ?=
 JOBS ?=
 PORT ?= 7007
+CONNECTIONS ?= 1000000
 DEPTH ?= 4
 DARING ?= 2
 DRAW ?=
@@ -154,6 +155,13 @@ frames: ## what it costs to find where frames end, for friendly input and for ha
 
 observers: ## what it costs to look on at an echo, and what it costs that one can (needs valgrind)
 	$(CARGO) bench --quiet --bench observers
+
+million: ## as many connections as the machine allows: what stops it, memory, time of a request (CONNECTIONS=1000000)
+	$(CARGO) build --release --example echo
+	$(CARGO) bench --quiet --bench connections -- --connections $(CONNECTIONS)
+
+million-sim: ## a million channels on a network in memory: instructions, bytes and time of each (needs valgrind)
+	$(CARGO) bench --quiet --bench million
 
 RIVALS = --manifest-path benches/rivals/Cargo.toml --target-dir $(TARGET_DIR)
 

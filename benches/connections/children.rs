@@ -30,6 +30,13 @@ struct Kid {
     said: VecDeque<String>,
 }
 
+impl Kid {
+    /// Why it could not go on, where it said so.
+    fn failed(&self) -> Option<&str> {
+        self.said.iter().find_map(|line| line.strip_prefix(FAILED))
+    }
+}
+
 /// The processes that were started here, by number. They are killed when this is dropped.
 pub struct Children {
     kids: Vec<Kid>,
@@ -87,23 +94,23 @@ impl Children {
             Some(stdin) => writeln!(stdin, "{line}"),
             None => Ok(()),
         };
-        // One that has gone says so by itself, and better.
-        told.or_else(|why| Err(self.explain(number).unwrap_or_else(|| why.into())))
+        // One that has gone has failed, or somebody else has before it.
+        told.map_err(|_| self.explain().unwrap_or_else(|| self.obituary(number)))
     }
 
     /// The next line that a child says. An error where any child fails or ends, or this process is asked to end.
     pub fn hear(&mut self, number: usize) -> Outcome<String> {
         let until = Instant::now() + PATIENCE;
         loop {
+            if self.kids[number].failed().is_some() {
+                return Err(self.why(number));
+            }
             if let Some(line) = self.kids[number].said.pop_front() {
-                return match line.strip_prefix(FAILED) {
-                    Some(why) => Err(self.blame(number, why)),
-                    None => Ok(line),
-                };
+                return Ok(line);
             }
             match self.news.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(News::Said(other, line)) => self.kids[other].said.push_back(line),
-                Ok(News::Ended(other)) => return Err(self.obituary(other)),
+                Ok(News::Ended(other)) => return Err(self.why(other)),
                 Ok(News::Interrupted) => return Err("interrupted".into()),
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(format!("{} says nothing for {PATIENCE:?}", self.kids[number].name).into());
@@ -118,7 +125,7 @@ impl Children {
         loop {
             match self.news.try_recv() {
                 Ok(News::Said(other, line)) => self.kids[other].said.push_back(line),
-                Ok(News::Ended(other)) => return Err(self.obituary(other)),
+                Ok(News::Ended(other)) => return Err(self.why(other)),
                 Ok(News::Interrupted) => return Err("interrupted".into()),
                 Err(_) => return Ok(()),
             }
@@ -135,14 +142,14 @@ impl Children {
         loop {
             match self.news.recv_timeout(PATIENCE) {
                 Ok(News::Ended(other)) if other == number => break,
-                Ok(News::Ended(other)) => return Err(self.obituary(other)),
-                Ok(News::Said(other, line)) => match line.strip_prefix(FAILED) {
-                    Some(why) => return Err(self.blame(other, why)),
-                    None => self.kids[other].said.push_back(line),
-                },
+                Ok(News::Ended(other)) => return Err(self.why(other)),
+                Ok(News::Said(other, line)) => self.kids[other].said.push_back(line),
                 Ok(News::Interrupted) => return Err("interrupted".into()),
                 Err(_) => return Err(format!("{} does not end", self.kids[number].name).into()),
             }
+        }
+        if self.kids[number].failed().is_some() {
+            return Err(self.why(number));
         }
         let kid = &mut self.kids[number];
         match wait(&mut kid.child)? {
@@ -152,22 +159,20 @@ impl Children {
         }
     }
 
-    /// A child's failure; or that of another one which may be behind it, if it is heard of soon.
-    fn blame(&mut self, number: usize, why: &str) -> Failure {
-        self.explain(number).unwrap_or_else(|| format!("{}: {why}", self.kids[number].name).into())
+    /// Why a child has ended, or cannot go on.
+    fn why(&mut self, number: usize) -> Failure {
+        let another = self.kids[number].failed().is_some().then(|| self.explain()).flatten();
+        another.unwrap_or_else(|| self.obituary(number))
     }
 
-    /// Why a child can say nothing more, or cannot reach another.
-    fn explain(&mut self, number: usize) -> Option<Failure> {
+    /// Who has ended without a word, if that is heard of soon: the others fail because of it.
+    fn explain(&mut self) -> Option<Failure> {
         let until = Instant::now() + AFTERTHOUGHT;
         loop {
             match self.news.recv_timeout(until.saturating_duration_since(Instant::now())).ok()? {
-                // The others fail for the same reason, and their ends may be heard of before that of who is to blame.
-                News::Said(other, line) if other == number && line.starts_with(FAILED) => {
-                    return Some(format!("{}: {}", self.kids[number].name, &line[FAILED.len()..]).into());
-                }
-                News::Said(..) => {}
-                News::Ended(other) => return Some(self.obituary(other)),
+                News::Said(other, line) => self.kids[other].said.push_back(line),
+                News::Ended(other) if self.kids[other].failed().is_none() => return Some(self.obituary(other)),
+                News::Ended(_) => {}
                 News::Interrupted => return Some("interrupted".into()),
             }
         }
@@ -175,8 +180,8 @@ impl Children {
 
     fn obituary(&mut self, number: usize) -> Failure {
         let kid = &mut self.kids[number];
-        // What it said last, if it could.
-        if let Some(why) = kid.said.iter().find_map(|line| line.strip_prefix(FAILED)) {
+        // Its own words are the better ones.
+        if let Some(why) = kid.failed() {
             return format!("{}: {why}", kid.name).into();
         }
         match wait(&mut kid.child) {

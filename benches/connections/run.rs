@@ -1,5 +1,6 @@
 //! The run: the limits, the server, the clients, and what it prints.
 
+use std::io::{Write, stdout};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +62,7 @@ fn measure() -> Outcome<()> {
         match arg {
             Long("connections") => connections = args.value()?.parse()?,
             Long("clients") => clients = args.value()?.parse()?,
-            Long("help") | Short('h') => return Ok(println!("{HELP}")),
+            Long("help") | Short('h') => return Ok(writeln!(stdout(), "{HELP}")?),
             // What `cargo bench` passes.
             Long("bench") => {}
             arg => return Err(arg.unexpected().into()),
