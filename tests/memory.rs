@@ -87,7 +87,7 @@ fn room_that_is_not_used_is_not_resident() {
     let memory = stheno::pool::Heap::new(stheno::pool::bytes(10_000, 4096)).unwrap();
     let net: Lending = Lending::new(Os, memory, 4096, Vec::with_capacity(ROOM)).unwrap();
     let table: Vec<Slot<Idle, Lending>> = Vec::with_capacity(ROOM);
-    assert!(ROOM * Slot::<Idle, Lending>::BYTES > 50 << 20);
+    const { assert!(ROOM * Slot::<Idle, Lending>::BYTES > 50 << 20) }
     let mut events: EventLoop<Idle, Lending> = EventLoop::with_parts(net, Open::open().unwrap(), table);
     let (ours, _theirs) = stheno::Socket::pair().unwrap();
     let key = events.add(ours, Idle(Loan::new())).unwrap();

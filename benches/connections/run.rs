@@ -120,9 +120,14 @@ fn run(wanted: u64, clients: u64) -> Outcome<()> {
         println!("  {:>8.1} bytes once it has echoed", each(after));
         println!("the kernel's, both ends of a connection together, idle:");
         println!("  {:>8.1} bytes of its own structures (Slab)", in_kernel as f64 / plan.connections as f64);
-        println!("  {:>8.1} bytes of buffers (sockstat)", pages as f64 * 4096.0 / plan.connections as f64);
+        let most = proc::numbers("/proc/sys/net/ipv4/tcp_mem")?.and_then(|numbers| numbers.get(2).copied());
+        let most = most.map_or("any number".into(), grouped);
+        println!("  {pages:>8} pages of buffers for all of them (sockstat), of {most} that there may be (tcp_mem)");
     }
-    println!("the server's processor time for a request of 64 bytes, {} at a time (half of {TIMES}):", grouped(few));
+    let active = grouped(few.min(ACTIVE));
+    println!(
+        "the server's processor time for a request of 64 bytes, {active} at a time (the middle half of {TIMES} runs):"
+    );
     let rows = [(0, alone), (more, among)];
     for (beside, [median, low, high]) in &rows[..if more > 0 { 2 } else { 1 }] {
         println!("  {median:>8.2} µs ({low:.2} to {high:.2}) beside {} idle connections", grouped(*beside));

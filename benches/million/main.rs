@@ -22,7 +22,7 @@ use count::{Counts, STEPS, count_all, counts, play, this};
 use measure::{grow, time_events, time_lives, weigh};
 use memory::{MESSAGE, Memory};
 use stheno::pool::Place;
-use stheno::{Lending, Slot};
+use stheno::{Lending, Result, Slot};
 use world::{ACTIVE, Echo, room};
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -85,8 +85,14 @@ fn compare() -> Outcome<()> {
     println!();
     let most = SIZES[SIZES.len() - 1];
     for (room, how) in [(room(most), "with room for all"), (0, "from nothing, doubling")] {
-        let (longest, moves) = grow(most, room)?;
-        println!("{} channels, {how}: the table moved {moves} times; the slowest took {longest:.1?}", told(most));
+        // What else the machine does is in some of them.
+        let mut grown = (0..5).map(|_| grow(most, room)).collect::<Result<Vec<_>>>()?;
+        grown.sort();
+        let (longest, moves) = grown[0];
+        println!(
+            "{} channels, {how}: the table moved {moves} times; the slowest to move in took {longest:.1?}",
+            told(most)
+        );
     }
 
     let [first, second, .., last] = &counts;
