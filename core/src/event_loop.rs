@@ -11,6 +11,7 @@ mod timer;
 pub use next::Next;
 
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::backend::Open;
@@ -147,6 +148,14 @@ where
     /// turn. What a handler does on neighbours, and what the program does between turns, does not count.
     pub fn set_byte_budget(&mut self, bytes: usize) {
         self.ledger.budget.bytes = bytes.max(1);
+    }
+
+    /// How many deadlines are looked at in a turn once they have come, at most; 1,024 unless set, never less than 1.
+    ///
+    /// What is due beyond that is for the next turn, which does not wait, so that whoever is ready meanwhile is served in
+    /// between, however many deadlines come at once.
+    pub fn set_timeout_budget(&mut self, deadlines: u32) {
+        self.ledger.budget.timeouts = NonZeroU32::new(deadlines.max(1));
     }
 
     /// How many channels the table holds, at most, a bell among them; as many as fit unless set. Past it the table is full:
@@ -448,7 +457,7 @@ where
         self.dispatch(Fired { key, readiness: Readiness::PRIORITY });
     }
 
-    /// Runs what is due, at most once for each deadline that was armed before.
+    /// Runs what is due, within the budget, and at most once for each deadline that was armed before.
     fn run_due(&mut self, now: Instant) -> usize {
         if self.resume.is_some_and(|resume| resume <= now) {
             self.resume = None;
@@ -459,7 +468,8 @@ where
             return run;
         }
         self.ledger.now = now;
-        while let Some((index, filed)) = self.ledger.queue.first(self.slots.as_slice()) {
+        for _ in 0..self.ledger.budget.timeouts.map_or(firing::DUE, NonZeroU32::get) {
+            let Some((index, filed)) = self.ledger.queue.first(self.slots.as_slice()) else { break };
             if filed > now {
                 break;
             }

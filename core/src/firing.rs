@@ -3,6 +3,8 @@
 //! Everything here works on one channel that has been split out of its table. Nothing is registered, closed or freed:
 //! that is settled at the end of the turn.
 
+use core::num::NonZeroU32;
+
 use crate::channel::FULL;
 use crate::imply::{Outcome, Step, Verdict, steps_of};
 use crate::slot::{Allowance, Flags, Mark, NIL, Own};
@@ -13,6 +15,9 @@ use crate::{
     diagnostics,
 };
 
+/// How many deadlines are looked at in a turn unless the program says otherwise.
+pub(crate) const DUE: u32 = 1024;
+
 /// How much one channel may do in a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -22,6 +27,8 @@ pub(crate) struct Budget {
     pub(crate) reads: u32,
     /// Bytes that a channel's own handlers receive, and as many that they send.
     pub(crate) bytes: usize,
+    /// Deadlines that have come, and are looked at, where that is set: [`DUE`] of them else.
+    pub(crate) timeouts: Option<NonZeroU32>,
 }
 
 /// What the channel wants, as its state and its predicates have it now.

@@ -307,7 +307,7 @@ impl Default for Ledger {
             waits: 0,
             queue: Queue::default(),
             counters: Counters::default(),
-            budget: Budget { accepts: 16, reads: 16, bytes: 256 * 1024 },
+            budget: Budget { accepts: 16, reads: 16, bytes: 256 * 1024, timeouts: None },
             allowance: Allowance::NONE,
             timing: NIL,
             due: Instant::NEVER,

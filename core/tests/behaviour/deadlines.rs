@@ -43,6 +43,35 @@ fn what_is_due_together_comes_in_one_turn() {
     assert_eq!(log.take().len(), 2);
 }
 
+/// However many come at once, those who are ready are served in between, and nothing waits.
+#[test]
+fn what_is_due_past_the_budget_comes_in_the_next_turn() {
+    let (mut events, log) = (events(), Log::default());
+    events.set_timeout_budget(2);
+    let channels = ["a", "b", "c", "d", "e"].map(|name| add(&mut events, &log, name));
+    for (key, _) in channels {
+        set(&mut events, key, 10);
+    }
+    let turn = events.turn(None).unwrap();
+    assert_eq!((turn.timeouts, log.take().len(), events.net().elapsed()), (2, 2, ms(10)));
+    events.net_mut().say(channels[0].1, b"x");
+    let turn = events.turn(None).unwrap();
+    assert_eq!((turn.fired, turn.timeouts, log.take().len()), (1, 2, 3));
+    let turn = events.turn(None).unwrap();
+    assert_eq!((turn.fired, turn.timeouts, log.take().len(), events.net().elapsed()), (0, 1, 1, ms(10)));
+    assert_eq!(events.turn(None), Err(HANG), "each came once");
+}
+
+/// A budget of nothing would leave all of them for ever.
+#[test]
+fn one_that_is_due_is_always_looked_at() {
+    let (mut events, log) = (events(), Log::default());
+    events.set_timeout_budget(0);
+    let (key, _) = add(&mut events, &log, "a");
+    set(&mut events, key, 10);
+    assert_eq!(events.turn(None).unwrap().timeouts, 1);
+}
+
 /// The loop was away for long; who was to be told first is told first, however late.
 #[test]
 fn a_deadline_that_moved_later_does_not_overtake() {
