@@ -195,8 +195,8 @@ fn check(words: &[String]) -> Result<(), String> {
         "readable" | "writable" | "keeps" | "hush" => one_of(&args[1], &["on", "off"]),
         "shut" => one_of(&args[1], &["read", "write", "both"]),
         "push" | "send" | "oob" => affordable(&args[1]),
-        "chunk" | "recv" | "window" | "hear" => match args[1].parse::<usize>() {
-            Ok(n) if n > LIMIT => Err(format!("{verb}: {n} is more than {LIMIT}")),
+        "chunk" | "recv" | "window" | "hear" => match args[1].parse::<u64>() {
+            Ok(n) if n > LIMIT as u64 => Err(format!("{verb}: {n} is more than {LIMIT}")),
             Ok(n) if n > 0 || verb == "recv" => Ok(()),
             _ => Err(format!("{verb}: {} is no number above 0", args[1])),
         },
