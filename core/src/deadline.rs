@@ -88,22 +88,26 @@ impl Queue {
     }
 }
 
-/// Moves what stands at this place up or down until those above come no later and those below no earlier.
+/// Moves what stands at this place up until those above come no later, or down until those below come no earlier.
 fn sift(slots: &mut [impl Filed], mut place: u32, len: u32) {
     let mine = filed(slots, place);
+    let mut rises = place > 1;
     loop {
-        let (mut next, mut when) = (place, mine);
-        for child in [place * 2, place * 2 + 1] {
-            let filed = if child <= len { filed(slots, child) } else { Instant::NEVER };
-            if filed < when {
-                (next, when) = (child, filed);
+        // Who has sunk or stands still does not rise again.
+        rises = rises && place > 1 && mine < filed(slots, place / 2);
+        let mut next = place / 2;
+        if !rises {
+            let mut when = mine;
+            next = place;
+            for child in [place * 2, place * 2 + 1] {
+                let filed = if child <= len { filed(slots, child) } else { Instant::NEVER };
+                if filed < when {
+                    (next, when) = (child, filed);
+                }
             }
-        }
-        if place > 1 && mine < filed(slots, place / 2) {
-            next = place / 2;
-        }
-        if next == place {
-            return;
+            if next == place {
+                return;
+            }
         }
         swap(slots, place, next);
         place = next;
