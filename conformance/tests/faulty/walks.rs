@@ -86,6 +86,7 @@ const FAULTS: &[(&str, &str, NewFault<Sim>)] = &[
 
 #[test]
 fn walks_find_what_is_wrong_with_a_backend() {
+    let _alone = crate::alone_with_descriptors();
     let backing = Backing::on::<Sim, Faulty<Sim, Watch>>("faulty").one_at_a_time();
     let failures = |fault| {
         Sim::fault().set(fault);
