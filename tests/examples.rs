@@ -12,28 +12,27 @@ use std::time::Duration;
 use programs::{BACKENDS, PATIENCE, Program, dial, has, path_of, pattern, run, until};
 use rustix::process::Signal;
 
+/// Eight clients at once, each in a thread of its own, until they have gone again.
+fn eight_clients(server: &Program, each: fn(TcpStream)) {
+    let before = server.descriptors();
+    let threads = [(); 8].map(|()| dial(server.address)).map(|stream| thread::spawn(move || each(stream)));
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    until("everyone being gone", || server.descriptors() == before);
+}
+
 #[test]
 fn echo_gives_back_a_mebibyte_to_each_of_eight_clients_on_every_backend() {
     for backend in BACKENDS {
         let server = Program::start("echo", &["--port", "0", "--backend", backend]);
-        let before = server.descriptors();
-        let clients: Vec<_> = (0..8).map(|_| dial(server.address)).collect();
-        let threads: Vec<_> = clients
-            .into_iter()
-            .map(|mut stream| {
-                thread::spawn(move || {
-                    let (sent, mut back) = (pattern(1 << 20), vec![0; 1 << 20]);
-                    let mut writer = stream.try_clone().unwrap();
-                    let writing = sent.clone();
-                    let writing = thread::spawn(move || writer.write_all(&writing).unwrap());
-                    stream.read_exact(&mut back).unwrap();
-                    writing.join().unwrap();
-                    assert!(back == sent, "a byte is wrong");
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        until("everyone being gone", || server.descriptors() == before);
+        eight_clients(&server, |mut stream| {
+            let (sent, mut back) = (pattern(1 << 20), vec![0; 1 << 20]);
+            let mut writer = stream.try_clone().unwrap();
+            let writing = sent.clone();
+            let writing = thread::spawn(move || writer.write_all(&writing).unwrap());
+            stream.read_exact(&mut back).unwrap();
+            writing.join().unwrap();
+            assert!(back == sent, "a byte is wrong");
+        });
     }
 }
 
@@ -42,27 +41,18 @@ fn echo_gives_back_a_mebibyte_to_each_of_eight_clients_on_every_backend() {
 fn echo_serves_more_clients_than_it_has_buffers() {
     for backend in BACKENDS {
         let server = Program::start("echo", &["--port", "0", "--buffers", "2", "--backend", backend]);
-        let before = server.descriptors();
-        let clients: Vec<_> = (0..8).map(|_| dial(server.address)).collect();
-        let threads: Vec<_> = clients
-            .into_iter()
-            .map(|mut stream| {
-                thread::spawn(move || {
-                    let (sent, mut back) = (pattern(1 << 20), Vec::new());
-                    let mut writer = stream.try_clone().unwrap();
-                    let writing = sent.clone();
-                    let writing = thread::spawn(move || {
-                        writer.write_all(&writing).unwrap();
-                        writer.shutdown(Shutdown::Write).unwrap();
-                    });
-                    stream.read_to_end(&mut back).unwrap();
-                    writing.join().unwrap();
-                    assert!(back == sent, "a byte is wrong, or missing");
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        until("everyone being gone", || server.descriptors() == before);
+        eight_clients(&server, |mut stream| {
+            let (sent, mut back) = (pattern(1 << 20), Vec::new());
+            let mut writer = stream.try_clone().unwrap();
+            let writing = sent.clone();
+            let writing = thread::spawn(move || {
+                writer.write_all(&writing).unwrap();
+                writer.shutdown(Shutdown::Write).unwrap();
+            });
+            stream.read_to_end(&mut back).unwrap();
+            writing.join().unwrap();
+            assert!(back == sent, "a byte is wrong, or missing");
+        });
     }
 }
 

@@ -27,9 +27,9 @@ use crate::{Backend, Dispatcher, Error, Fired, Instant, Io, Key, Kind, Net, Read
 /// `T` is what the table holds (a [`Dispatcher`], often an enum of them), `N` the [`Net`], `B` the [`Backend`], `S` the
 /// [`Storage`] of the table. The package `stheno` has an alias that fills in the operating system's.
 ///
-/// A turn waits, dispatches what fired, runs what is due, and settles what has changed or was touched: interests that changed
-/// go to the backend, channels that ended are closed and their slots freed. Nothing in a turn costs time for a channel that nothing
-/// happened to, and nothing allocates but the table itself, before a turn, where its storage can grow.
+/// A turn waits, dispatches what fired, runs what is due, and settles what has changed or was touched: interests that
+/// changed go to the backend, channels that ended are closed and their slots freed. Nothing in a turn costs time for a
+/// channel that nothing happened to, and nothing allocates but the table itself, before a turn, where its storage can grow.
 ///
 /// Loops are independent of each other; a program may have several, one to a thread.
 pub struct EventLoop<T, N: Net, B, S> {
@@ -430,15 +430,12 @@ where
     #[doc(alias = "readwrite")]
     #[inline]
     pub fn dispatch(&mut self, fired: Fired) {
-        let index = fired.key.index() as u32;
-        let reached = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index);
-        let Some((dispatcher, mut channel)) = reached.filter(|(_, channel)| channel.io.is_named(fired.key)) else {
-            return self.passes_over(fired);
-        };
+        let draining = self.draining.is_some();
+        let Some((dispatcher, mut channel)) = self.named(fired.key) else { return self.passes_over(fired) };
         firing::fire(dispatcher, &mut channel, fired.readiness);
         // Most often all is as the backend knows it, and there is nothing to come back for when the turn is settled.
-        if self.draining.is_some() || !firing::is_settled(dispatcher, &mut channel) {
-            channel.io.ledger.touch(channel.io.own, index);
+        if draining || !firing::is_settled(dispatcher, &mut channel) {
+            channel.io.ledger.touch(channel.io.own, fired.key.index() as u32);
         }
     }
 
