@@ -213,6 +213,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Buffer<S> {
     }
 }
 
+/// The first so many bytes of two slices.
+#[inline]
+pub(crate) fn cut([first, second]: [&[u8]; 2], most: usize) -> [&[u8]; 2] {
+    let now = most.min(first.len());
+    let later = (most - now).min(second.len());
+    [first.get(..now).unwrap_or_default(), second.get(..later).unwrap_or_default()]
+}
+
+/// The same, to be filled.
+#[inline]
+pub(crate) fn cut_mut([first, second]: [&mut [u8]; 2], most: usize) -> [&mut [u8]; 2] {
+    let now = most.min(first.len());
+    let later = (most - now).min(second.len());
+    [first.get_mut(..now).unwrap_or_default(), second.get_mut(..later).unwrap_or_default()]
+}
+
 fn slice(memory: &[u8], from: usize, to: usize) -> &[u8] {
     memory.get(from..to).unwrap_or_default()
 }

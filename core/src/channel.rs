@@ -179,7 +179,7 @@ impl<'a, N: Net, T> Channel<'a, N, T> {
     fn touched(&mut self, key: Key) -> Result<(&mut Io<'a, N>, &mut Slot<T, N>)> {
         let index = key.index() as u32;
         let slot = other(self.before, self.after, index).ok_or(CLOSED)?;
-        if slot.own.generation != key.generation() || !slot.own.stage.is_live() {
+        if !slot.own.is_named(key) {
             return Err(CLOSED);
         }
         self.io.ledger.touch(&mut slot.own, index);

@@ -430,12 +430,15 @@ where
     #[doc(alias = "readwrite")]
     #[inline]
     pub fn dispatch(&mut self, fired: Fired) {
-        let draining = self.draining.is_some();
-        let Some((dispatcher, mut channel)) = self.named(fired.key) else { return self.passes_over(fired) };
+        let index = fired.key.index() as u32;
+        let reached = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index);
+        let Some((dispatcher, mut channel)) = reached.filter(|(_, channel)| channel.io.own.is_named(fired.key)) else {
+            return self.passes_over(fired);
+        };
         firing::fire(dispatcher, &mut channel, fired.readiness);
         // Most often all is as the backend knows it, and there is nothing to come back for when the turn is settled.
-        if draining || !firing::is_settled(dispatcher, &mut channel) {
-            channel.io.ledger.touch(channel.io.own, fired.key.index() as u32);
+        if self.draining.is_some() || !firing::is_settled(dispatcher, &mut channel) {
+            channel.io.ledger.touch(channel.io.own, index);
         }
     }
 

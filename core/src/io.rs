@@ -323,12 +323,6 @@ impl<N: Net> Io<'_, N> {
         }
     }
 
-    /// Whether the key is the name of this channel, and that lives.
-    #[inline]
-    pub(crate) fn is_named(&self, key: Key) -> bool {
-        self.own.generation == key.generation() && self.own.stage.is_live()
-    }
-
     /// The net and the socket of a channel that is not closed.
     pub(crate) fn live(&mut self) -> Result<(&mut N, &mut N::Socket)> {
         match &mut self.own.socket {

@@ -6,6 +6,7 @@ mod queue;
 
 use core::convert::Infallible;
 
+use crate::buffer::{cut, cut_mut};
 use crate::producer::{Producer, Refused};
 use crate::reach::Reach;
 use crate::{Buffer, Channel, Error, ErrorKind, Key, Net, Received, Result};
@@ -294,14 +295,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
     pub fn fill_from<C: Reach>(&mut self, source: &mut C) -> Result<Received> {
         self.admit(0)?;
         let room = self.room();
-        let [mut first, mut second] = self.waiting.free();
+        let mut free = self.waiting.free();
         if K > 0 {
-            let now = first.len().min(room);
-            first = first.get_mut(..now).unwrap_or_default();
-            let later = second.len().min(room - now);
-            second = second.get_mut(..later).unwrap_or_default();
+            free = cut_mut(free, room);
         }
-        let received = source.io().recv_vectored([first, second])?;
+        let received = source.io().recv_vectored(free)?;
         if let Received::Data(n) = received {
             self.waiting.commit(n);
             self.queue.pushed(n);
@@ -352,13 +350,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>, P: Producer, const K: usize> Outbox<S, P, K> 
         if head == 0 {
             return Ok(());
         }
-        let [mut first, mut second] = self.waiting.filled();
+        let mut filled = self.waiting.filled();
         if K > 0 {
-            let now = head.min(first.len());
-            first = first.get(..now).unwrap_or_default();
-            second = second.get(..head - now).unwrap_or_default();
+            filled = cut(filled, head);
         }
-        let sent = channel.io().send_vectored([first, second])?;
+        let sent = channel.io().send_vectored(filled)?;
         self.waiting.consume(sent);
         Ok(())
     }

@@ -102,6 +102,12 @@ impl<S> Own<S> {
         Key::new(index, self.generation)
     }
 
+    /// Whether the key is the name of this channel, and that lives.
+    #[inline]
+    pub(crate) fn is_named(&self, key: Key) -> bool {
+        self.generation == key.generation() && self.stage.is_live()
+    }
+
     /// What the backend was last asked for.
     pub(crate) fn asked(&self) -> Interest {
         Interest::from_bits_truncate(self.interests)

@@ -77,14 +77,14 @@ where
 
     pub(super) fn alive(&self, key: Key) -> Result<()> {
         let slot = self.slots.as_slice().get(key.index()).ok_or(CLOSED)?;
-        if slot.own.generation == key.generation() && slot.own.stage.is_live() { Ok(()) } else { Err(CLOSED) }
+        if slot.own.is_named(key) { Ok(()) } else { Err(CLOSED) }
     }
 
     /// A channel that is alive, to be settled at the end of the turn.
     pub(super) fn reach(&mut self, key: Key) -> Option<(&mut T, Channel<'_, N, T>)> {
         let index = key.index() as u32;
         let (dispatcher, channel) = split(self.slots.as_mut_slice(), &mut self.net, &mut self.ledger, index)?;
-        if !channel.io.is_named(key) {
+        if !channel.io.own.is_named(key) {
             return None;
         }
         channel.io.ledger.touch(channel.io.own, index);

@@ -1,6 +1,6 @@
 //! Receiving and sending, within what a channel may move in its turn.
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, cut, cut_mut};
 use crate::io::{NOT_CONNECTED, no_socket, unless_interrupted};
 use crate::slot::{Allowance, Flags};
 use crate::stage::Stage;
@@ -33,9 +33,7 @@ impl<N: Net> Io<'_, N> {
         }
         let left = self.left(|allowance| allowance.receive);
         let share = self.share(first.len().saturating_add(second.len()), left);
-        let first_share = share.min(first.len());
-        let first = first.get_mut(..first_share).unwrap_or_default();
-        let second = second.get_mut(..share - first_share).unwrap_or_default();
+        let [first, second] = cut_mut([first, second], share);
         // One door for both, as programs with an outbox have no other.
         let one = second.is_empty();
         self.receive(
@@ -171,9 +169,7 @@ impl<N: Net> Io<'_, N> {
         }
         let left = self.left(|allowance| allowance.send);
         let share = self.share(first.len().saturating_add(second.len()), left);
-        let first_share = share.min(first.len());
-        let first = first.get(..first_share).unwrap_or_default();
-        let second = second.get(..share - first_share).unwrap_or_default();
+        let [first, second] = cut([first, second], share);
         self.transmit(left, |net, socket| {
             if second.is_empty() { net.send(socket, first) } else { net.send_vectored(socket, [first, second]) }
         })

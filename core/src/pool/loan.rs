@@ -5,6 +5,7 @@ use core::num::NonZeroUsize;
 use super::chunks::NONE;
 use super::line::Refusal;
 use super::{Lending, Memory, Place, Pool};
+use crate::buffer::{cut, cut_mut};
 use crate::{Buffer, Error, ErrorKind, Io, Net, Received, Result, Storage};
 
 /// A buffer that is there only while something is in it: a FIFO of bytes in a chunk of a [`Lending`]'s pool.
@@ -104,14 +105,11 @@ impl Loan {
             }
             let Lending { below, pool } = net;
             let mut buffer = pool.chunks.buffer(self.chunk);
-            let [first, second] = buffer.free();
-            let now = share.min(first.len());
-            let first = first.get_mut(..now).unwrap_or_default();
-            let later = if N::VECTORED { share.saturating_sub(now).min(second.len()) } else { 0 };
-            let received = if later == 0 {
+            let [first, second] = cut_mut(buffer.free(), share);
+            let received = if !N::VECTORED || second.is_empty() {
                 below.recv(socket, first)
             } else {
-                below.recv_vectored(socket, [first, second.get_mut(..later).unwrap_or_default()])
+                below.recv_vectored(socket, [first, second])
             };
             buffer.commit(received.as_ref().map_or(0, |received| received.bytes().map_or(0, NonZeroUsize::get)));
             let (position, full) = (buffer.position(), buffer.is_full());
@@ -153,14 +151,11 @@ impl Loan {
         channel.transmit(left, |net, socket| {
             let Lending { below, pool } = net;
             let mut buffer = pool.chunks.buffer(self.chunk);
-            let [first, second] = buffer.filled();
-            let now = share.min(first.len());
-            let first = first.get(..now).unwrap_or_default();
-            let later = if N::VECTORED { share.saturating_sub(now) } else { 0 };
-            let sent = if later == 0 {
+            let [first, second] = cut(buffer.filled(), share);
+            let sent = if !N::VECTORED || second.is_empty() {
                 below.send(socket, first)
             } else {
-                below.send_vectored(socket, [first, second.get(..later).unwrap_or_default()])
+                below.send_vectored(socket, [first, second])
             };
             if let Ok(Some(n)) = sent {
                 buffer.consume(n);
